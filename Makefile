@@ -1,0 +1,128 @@
+# kataloop: GNU make. `make` builds, `make test` and `make demo` need nothing before them.
+#
+#   SAN=address,undefined   a sanitizer build, in build-san/
+#   WERROR=                 warnings stay warnings
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+CC        ?= cc
+PKGCONFIG ?= pkg-config
+PREFIX    ?= /usr/local
+DESTDIR   ?=
+SAN       ?=
+WERROR    ?= -Werror
+VERSION   := 0.1.0
+BUILD     := build$(if $(SAN),-san)
+
+CFLAGS   ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
+            -Wno-format-nonliteral $(WERROR)
+OWN_FLAGS = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DKATALOOP_VERSION='"$(VERSION)"' \
+            -Iorchestrator -I. -I$(BUILD)/gen -include orchestrator/base/banned.h -MMD -MP \
+            -fstack-protector-strong $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -DKATALOOP_SANITIZED)
+LD_FLAGS  = -pthread $(if $(SAN),-fsanitize=$(SAN))
+
+sources = $(sort $(wildcard $(1)/*.c))
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+BASE_SRC := $(call sources,orchestrator/base)
+LOOP_SRC := $(foreach d,base cmd workflow plan exec transport steps results report,$(call sources,orchestrator/$(d)))
+IMG_SRC  := $(filter-out guestimg/main.c,$(call sources,guestimg))
+UNIT_SRC := $(call sources,tests/unit)
+IMG_UNIT_SRC := $(call sources,tests/unit/guestimg)
+
+LOOP_PKGS := libssh2 libfyaml jansson sqlite3 libcrypto
+# Everything but libguestfs goes into guestimg itself, so that it runs on hosts that lack them;
+# libguestfs is loaded when that engine is used (docs/decisions.md).
+IMG_STATIC := ext2fs com_err jansson crypto
+
+pkg = $(shell $(PKGCONFIG) $(1) $(2) 2>/dev/null)
+
+LOOP_CFLAGS := $(call pkg,--cflags,$(LOOP_PKGS))
+LOOP_LIBS   := $(call pkg,--libs,$(LOOP_PKGS)) -lm
+IMG_CFLAGS  := $(call pkg,--cflags,ext2fs jansson libcrypto)
+IMG_LIBS    := -Wl,-Bstatic $(addprefix -l,$(IMG_STATIC)) -Wl,-Bdynamic -ldl
+CMOCKA_LIBS := $(call pkg,--libs,cmocka)
+
+.PHONY: all
+all: $(BUILD)/kataloop $(BUILD)/guestimg
+
+$(BUILD)/kataloop: $(BUILD)/obj/orchestrator/main.o $(BUILD)/libkataloop.a
+	$(CC) $(CFLAGS) $(LD_FLAGS) $(LDFLAGS) -o $@ $^ $(LOOP_LIBS)
+
+$(BUILD)/guestimg: $(BUILD)/obj/guestimg/main.o $(BUILD)/libguestimg.a
+	$(CC) $(CFLAGS) $(LD_FLAGS) $(LDFLAGS) -o $@ $^ $(IMG_LIBS)
+
+$(BUILD)/libkataloop.a: $(call objects,$(LOOP_SRC))
+$(BUILD)/libguestimg.a: $(call objects,$(IMG_SRC) $(BASE_SRC))
+$(BUILD)/lib%.a:
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(OWN_FLAGS) $(CPPFLAGS) $(LOOP_CFLAGS) $(IMG_CFLAGS) -c -o $@ $<
+
+# Other flags or another compiler: build everything again.
+FLAGS_NOW := $(CC) $(CFLAGS) $(CPPFLAGS) $(OWN_FLAGS) $(LOOP_CFLAGS) $(IMG_CFLAGS)
+$(BUILD)/flags: force
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $@ || \
+	    printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' > $@
+
+.PHONY: force
+force:
+
+# --- tests -----------------------------------------------------------------------------------
+
+UNIT_BIN     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(UNIT_SRC))
+IMG_UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(IMG_UNIT_SRC))
+
+$(UNIT_BIN): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libkataloop.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LD_FLAGS) $(LDFLAGS) -o $@ $^ $(LOOP_LIBS) $(CMOCKA_LIBS)
+
+$(IMG_UNIT_BIN): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libguestimg.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LD_FLAGS) $(LDFLAGS) -o $@ $^ $(IMG_LIBS) $(CMOCKA_LIBS)
+
+# The unit tests alone: no lab, no root.
+.PHONY: unit
+unit: all $(UNIT_BIN) $(IMG_UNIT_BIN)
+	BUILD=$(BUILD) CMOCKA_MESSAGE_OUTPUT=TAP prove --timer --exec '' $(UNIT_BIN) $(IMG_UNIT_BIN)
+
+.PHONY: deps
+deps:
+	@tools/deps
+
+# Sub-makes, so that libraries which `deps` has just installed are seen.
+.PHONY: test demo bench
+test: deps
+	$(MAKE) all
+	tests/run
+demo: deps
+	$(MAKE) all
+	tests/demo
+bench: deps
+	$(MAKE) all
+	tests/bench/run
+
+.PHONY: lint
+lint:
+	tools/lint
+
+# --- the rest --------------------------------------------------------------------------------
+
+.PHONY: install
+install: all
+	install -D -m 0755 $(BUILD)/kataloop $(DESTDIR)$(PREFIX)/bin/kataloop
+	install -D -m 0755 $(BUILD)/guestimg $(DESTDIR)$(PREFIX)/bin/guestimg
+	for r in recipes/*.yaml; do install -D -m 0644 $$r $(DESTDIR)$(PREFIX)/share/kataloop/$$r; done
+
+.PHONY: clean
+clean:
+	rm -rf build build-san
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Ctrl-C and its kin. SIGINT, SIGTERM and SIGHUP ask the run to stop; whatever waits polls
+ * cancel_fd() beside its own descriptors and gives up with ERR_INTERRUPTED. Cleaning up runs
+ * shielded: there the request is remembered, not seen. */
+#ifndef BASE_CANCEL_H
+#define BASE_CANCEL_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+/* Install the handlers. Call once, at the start of a verb that changes something. A third signal
+ * ends the process at once. */
+void cancel_install(void);
+/* Readable as long as a stop is asked for and no shield is up; -1 before cancel_install(). */
+int cancel_fd(void);
+/* Is a stop asked for (and not shielded)? */
+bool cancel_requested(void);
+/* 0, or -1 with ERR_INTERRUPTED where a stop is asked for. */
+int cancel_check(struct error *err);
+/* Shields nest. While one is up cancel_fd() is -1 and cancel_requested() false. */
+void cancel_shield_begin(void);
+void cancel_shield_end(void);
+
+#endif

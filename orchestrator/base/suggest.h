@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * "Did you mean": the known name nearest to what was written. */
+#ifndef BASE_SUGGEST_H
+#define BASE_SUGGEST_H
+
+#include <stddef.h>
+
+/* The nearest of `n` names by edit distance (with adjacent swaps), or NULL where none is near:
+ * further away than a third of the word's length, at least 1. Borrowed from `names`. */
+const char *suggest(const char *word, const char *const *names, size_t n);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a run says while it goes on: one stream of events, several sinks (terminal, plain lines,
+ * JSON lines, the run folder, the store). A sink is a struct of functions with a private handle. */
+#ifndef RESULTS_EVENT_H
+#define RESULTS_EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+enum event_type {
+    EVENT_RUN_START,  /* text: workflow's name; detail: file */
+    EVENT_STEP_START, /* step, label, kind */
+    EVENT_STEP_SKIP,  /* step, label, kind; text: why */
+    EVENT_OUTPUT,     /* step; text/len: bytes as they came; is_err */
+    EVENT_PROGRESS,   /* step; done, total (total -1: not known); text: what, or NULL */
+    EVENT_NOTE,       /* step or -1; text: something worth knowing ("ext4 engine: clean, …") */
+    EVENT_STEP_END,   /* step, label, kind; duration; changed; failure or NULL; text: summary */
+    EVENT_SAMPLE,     /* step, label; sample number; metrics */
+    EVENT_ARTIFACT,   /* step; text: name; detail: path below the run folder; done: bytes */
+    EVENT_UNDO,       /* text: what is undone; failure where that failed */
+    EVENT_RUN_END,    /* duration; failure or NULL */
+};
+
+/* One figure of a sample. */
+struct metric {
+    const char *name; /* "wall", "frozen", "memdump", "image_bytes", "still_running" … */
+    const char *unit; /* "ns", "bytes", "pages", "bool" */
+    double value;
+};
+
+struct event {
+    enum event_type type;
+    int64_t at;        /* microseconds since 1970; filled in by events_emit() */
+    int64_t elapsed;   /* nanoseconds since the run began; filled in by events_emit() */
+    int step;          /* index in the plan, from 0; -1: none */
+    const char *label; /* borrowed, as all pointers here, for the time of the call */
+    const char *kind;
+    const char *text;
+    size_t len;        /* EVENT_OUTPUT: bytes at text */
+    bool is_err;
+    const char *detail;
+    int64_t done, total;
+    int64_t duration;  /* nanoseconds */
+    bool changed;
+    int sample;        /* as plan_step.sample */
+    const struct metric *metrics;
+    size_t n_metrics;
+    const struct error *failure;
+};
+
+struct event_sink {
+    /* Take one event. -1 stops the run: results that cannot be kept are not worth making. */
+    int (*emit)(void *self, const struct event *e, struct error *err);
+    /* End (flush, fsync) and free. */
+    int (*close)(void *self, struct error *err);
+    void *self;
+};
+
+struct events; /* the stream of one run */
+struct events *events_new(void);
+/* Takes over the sink. */
+void events_add(struct events *es, struct event_sink sink);
+int events_emit(struct events *es, struct event *e, struct error *err);
+/* Close all sinks; the first failure is reported, all are closed. Frees `es`. */
+int events_close(struct events *es, struct error *err);
+
+#endif

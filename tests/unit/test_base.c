@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * base/: pure functions on tables of cases. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/parse.h"
+#include "base/sha256.h"
+#include "base/strv.h"
+#include "base/suggest.h"
+
+static void errors_carry_context_and_the_first_hint(void **state)
+{
+    (void)state;
+    struct error err = ERROR_INIT;
+    assert_int_equal(error_set_errno(&err, 2, "opening `%s`", "/x"), -1);
+    assert_int_equal(error_hint(&err, "make it"), -1);
+    error_hint(&err, "a hint from further out");
+    error_wrap(&err, "injecting into %s", "guest");
+    assert_string_equal(err.message, "injecting into guest: opening `/x`: No such file or directory");
+    assert_string_equal(err.hint, "make it");
+    assert_int_equal(error_exit_code(&err), 1);
+    error_set(&err, ERR_UNREACHABLE, "gone");
+    assert_null(err.hint);
+    assert_int_equal(error_exit_code(&err), 5);
+    error_release(&err);
+    assert_int_equal(error_exit_code(&err), 0);
+}
+
+static void words_are_quoted_for_a_shell_only_where_needed(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"plain", "plain"}, {"", "''"},      {"a b", "'a b'"},       {"it's", "'it'\\''s'"},
+        {"$HOME", "'$HOME'"}, {"a\nb", "'a\nb'"}, {"/usr/bin/x-1.2", "/usr/bin/x-1.2"}, {"~", "'~'"},
+        {"a=b", "a=b"},     {"*", "'*'"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_free char *quoted = shell_quote(cases[i][0]);
+        assert_string_equal(quoted, cases[i][1]);
+    }
+}
+
+static void durations_are_read_strictly(void **state)
+{
+    (void)state;
+    int64_t ns = 0;
+    assert_true(parse_duration("10s", &ns) && ns == 10 * NSEC_PER_SEC);
+    assert_true(parse_duration("1.5s", &ns) && ns == 1500 * NSEC_PER_MSEC);
+    assert_true(parse_duration("200ms", &ns) && ns == 200 * NSEC_PER_MSEC);
+    assert_true(parse_duration("2m", &ns) && ns == 120 * NSEC_PER_SEC);
+    assert_true(parse_duration("3", &ns) && ns == 3 * NSEC_PER_SEC);
+    static const char *const bad[] = {"", "s", "-1s", "1.s", "1 s", "1d", "99999999999h"};
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        assert_false(parse_duration(bad[i], &ns));
+}
+
+static void numbers_and_modes_are_read_strictly(void **state)
+{
+    (void)state;
+    int64_t n;
+    mode_t mode;
+    assert_true(parse_int("-42", &n) && n == -42);
+    assert_false(parse_int("4x", &n) || parse_int("", &n) || parse_int(" 4", &n) ||
+                 parse_int("99999999999999999999", &n));
+    assert_true(parse_mode("0755", &mode) && mode == 0755);
+    assert_true(parse_mode("644", &mode) && mode == 0644);
+    assert_false(parse_mode("0888", &mode) || parse_mode("", &mode) || parse_mode("77777", &mode));
+}
+
+static void the_nearest_name_is_suggested(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"restart", "container", "checkpoint", "sync", "run"};
+    assert_string_equal(suggest("chekpoint", names, ARRAY_SIZE(names)), "checkpoint");
+    assert_string_equal(suggest("snyc", names, ARRAY_SIZE(names)), "sync");
+    assert_string_equal(suggest("restrat", names, ARRAY_SIZE(names)), "restart");
+    assert_null(suggest("zebra", names, ARRAY_SIZE(names)));
+    assert_null(suggest("x", names, ARRAY_SIZE(names)));
+}
+
+static void paths_are_joined_and_split(void **state)
+{
+    (void)state;
+    static const char *const cases[][3] = {
+        {"/a", "b", "/a/b"}, {"/a/", "b", "/a/b"}, {"/", "b", "/b"}, {"/a", "/b", "/b"}, {"", "b", "b"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_free char *joined = path_join(cases[i][0], cases[i][1]);
+        assert_string_equal(joined, cases[i][2]);
+    }
+    cleanup_free char *dir = path_dir("/a/b/c");
+    assert_string_equal(dir, "/a/b");
+    assert_string_equal(path_base("/a/b/c"), "c");
+}
+
+static void sha256_is_that_of_the_standard(void **state)
+{
+    (void)state;
+    char hex[SHA256_HEX_SIZE];
+    struct sha256 *s = sha256_new();
+    sha256_add(s, "abc", 3); /* FIPS 180-2, appendix B.1 */
+    sha256_finish(s, hex);
+    assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+static void durations_read_well(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t nsec;
+        const char *text;
+    } cases[] = {
+        {8500000, "8.5 ms"},           {420 * NSEC_PER_MSEC, "0.42 s"}, {12300 * NSEC_PER_MSEC, "12.3 s"},
+        {185 * NSEC_PER_SEC, "3 m 05 s"}, {7800 * NSEC_PER_SEC, "2 h 10 m"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_free char *text = duration_format(cases[i].nsec);
+        assert_string_equal(text, cases[i].text);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(errors_carry_context_and_the_first_hint),
+        cmocka_unit_test(words_are_quoted_for_a_shell_only_where_needed),
+        cmocka_unit_test(durations_are_read_strictly),
+        cmocka_unit_test(numbers_and_modes_are_read_strictly),
+        cmocka_unit_test(the_nearest_name_is_suggested),
+        cmocka_unit_test(paths_are_joined_and_split),
+        cmocka_unit_test(sha256_is_that_of_the_standard),
+        cmocka_unit_test(durations_read_well),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
