@@ -1,4 +1,4 @@
-# kataloop: GNU make. `make` builds, `make test` and `make demo` need nothing before them.
+# kataloop: GNU make. `make` builds, `make test` needs nothing before it.
 #
 #   SAN=address,undefined   a sanitizer build, in build-san/
 #   WERROR=                 warnings stay warnings
@@ -28,7 +28,8 @@ sources = $(sort $(wildcard $(1)/*.c))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 BASE_SRC := $(call sources,orchestrator/base)
-LOOP_SRC := $(foreach d,base cmd workflow plan exec transport steps results report,$(call sources,orchestrator/$(d)))
+# exec/ and steps/ join when the layers they stand on are there (README, "State").
+LOOP_SRC := $(foreach d,base cmd workflow plan transport results report,$(call sources,orchestrator/$(d)))
 IMG_SRC  := $(filter-out guestimg/main.c,$(call sources,guestimg))
 UNIT_SRC := $(call sources,tests/unit)
 IMG_UNIT_SRC := $(call sources,tests/unit/guestimg)
@@ -47,7 +48,7 @@ IMG_LIBS    := -Wl,-Bstatic $(addprefix -l,$(IMG_STATIC)) -Wl,-Bdynamic -ldl
 CMOCKA_LIBS := $(call pkg,--libs,cmocka)
 
 .PHONY: all
-all: $(BUILD)/kataloop $(BUILD)/guestimg
+all: $(BUILD)/kataloop $(if $(wildcard guestimg/main.c),$(BUILD)/guestimg)
 
 $(BUILD)/kataloop: $(BUILD)/obj/orchestrator/main.o $(BUILD)/libkataloop.a
 	$(CC) $(CFLAGS) $(LD_FLAGS) $(LDFLAGS) -o $@ $^ $(LOOP_LIBS)
@@ -98,16 +99,10 @@ deps:
 	@tools/deps
 
 # Sub-makes, so that libraries which `deps` has just installed are seen.
-.PHONY: test demo bench
+.PHONY: test
 test: deps
 	$(MAKE) all
 	tests/run
-demo: deps
-	$(MAKE) all
-	tests/demo
-bench: deps
-	$(MAKE) all
-	tests/bench/run
 
 .PHONY: lint
 lint:
@@ -118,8 +113,6 @@ lint:
 .PHONY: install
 install: all
 	install -D -m 0755 $(BUILD)/kataloop $(DESTDIR)$(PREFIX)/bin/kataloop
-	install -D -m 0755 $(BUILD)/guestimg $(DESTDIR)$(PREFIX)/bin/guestimg
-	for r in recipes/*.yaml; do install -D -m 0644 $$r $(DESTDIR)$(PREFIX)/share/kataloop/$$r; done
 
 .PHONY: clean
 clean:

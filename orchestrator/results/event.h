@@ -56,14 +56,23 @@ struct event_sink {
     int (*emit)(void *self, const struct event *e, struct error *err);
     /* End (flush, fsync) and free. */
     int (*close)(void *self, struct error *err);
+    /* Time went by without an event (redraw what moves). NULL: nothing to do. */
+    void (*tick)(void *self);
     void *self;
 };
 
-struct events; /* the stream of one run */
+/* "run_start", "step_end" …, as in the JSON lines. */
+const char *event_type_name(enum event_type type);
+
+struct events; /* the stream of one run; its functions may be called from several threads */
 struct events *events_new(void);
 /* Takes over the sink. */
 void events_add(struct events *es, struct event_sink sink);
+/* Dates the event and hands it to every sink, also after one of them failed (the terminal has to
+ * see the end of a run whose store is full). -1 with the first failure. */
 int events_emit(struct events *es, struct event *e, struct error *err);
+/* Call it now and then while waiting, some ten times a second at most; cheap. */
+void events_tick(struct events *es);
 /* Close all sinks; the first failure is reported, all are closed. Frees `es`. */
 int events_close(struct events *es, struct error *err);
 

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Runs a plan: one host, its steps in order, with events, skips, undo and a record in the store. */
+#ifndef EXEC_EXEC_H
+#define EXEC_EXEC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/strv.h"
+#include "exec/undo.h"
+#include "results/event.h"
+#include "results/store.h"
+#include "transport/transport.h"
+#include "workflow/value.h"
+
+/* A container this run made and has not removed. */
+struct run_container {
+    char *name;                            /* the client's name for it */
+    char *id;                              /* containerd's full id */
+    const struct container_client *client; /* steps/client.h */
+    char *runtime;                         /* "io.containerd.kata.v2" */
+    size_t undo;                           /* ticket */
+};
+
+/* An image this run has replaced; restart puts it back where the daemon does not come up. */
+struct replaced_image {
+    char *path;
+    char *previous; /* the version kept */
+};
+
+/* The state of one run, as steps see it. */
+struct exec {
+    struct transport *host;
+    struct events *events;
+    struct undo_stack undo;
+    const char *run_id;    /* borrowed */
+    const char *folder;    /* of the workflow file; borrowed */
+    const char *workspace; /* absolute, on the host; borrowed */
+    int step;              /* index of the step that runs; -1 before and after */
+    const char *label;     /* of that step */
+    char *summary;         /* one line the step leaves for its end event; owned, NULL: none */
+    int64_t deadline;      /* of the step that runs */
+
+    struct run_container *containers; /* in order of making */
+    size_t n_containers;
+    struct replaced_image *replaced;
+    size_t n_replaced;
+    char *guestimg;   /* path of guestimg on the host, once it is there */
+    char *image_path; /* what `kata-runtime env` says, once asked */
+    char *run_folder; /* local folder of this run's artifacts, or NULL */
+};
+
+/* --- for steps -------------------------------------------------------------------------------- */
+
+/* The step's one line of result ("3 files, 12 KiB"). */
+void exec_summary(struct exec *x, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Something worth knowing, now. */
+int exec_note(struct exec *x, struct error *err, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* How far the step is; total -1: not known. */
+int exec_progress(struct exec *x, const char *text, int64_t done, int64_t total,
+                  struct error *err);
+int exec_sample(struct exec *x, int sample, const struct metric *metrics, size_t n,
+                struct error *err);
+/* Run a command until its end or the step's deadline, its output passed on as it comes and kept in
+ * `ret` as well (the last `keep` bytes of each stream). A command cut off by the deadline or by
+ * Ctrl-C is killed. 0 whatever the exit status. */
+int exec_stream(struct exec *x, const struct command *cmd, size_t keep, struct run_result *ret,
+                struct error *err);
+/* transport_run and transport_check with the step's deadline. */
+int exec_run_command(struct exec *x, const struct command *cmd, struct run_result *ret,
+                     struct error *err);
+int exec_check_command(struct exec *x, const struct command *cmd, const char *what,
+                       struct run_result *ret, struct error *err);
+/* Wait up to `nsec` for a stop request: the pace of a polling loop. -1: stop asked for, or the
+ * step's deadline is over (`waiting_for` goes into the message). */
+int exec_pause(struct exec *x, int64_t nsec, const char *waiting_for, struct error *err);
+/* A path of the host: absolute as it is, else below the workspace. The caller frees. */
+char *exec_host_path(const struct exec *x, const char *path);
+
+/* --- for verbs -------------------------------------------------------------------------------- */
+
+struct plan;
+
+struct exec_options {
+    bool force; /* do everything, changed or not */
+};
+
+/* Run `plan` on the host that is already connected. Emits everything but EVENT_RUN_START and
+ * EVENT_RUN_END. Whatever happens, what the run made is taken away again before it returns. */
+int exec_plan(struct transport *host, const struct plan *plan, const struct exec_options *options,
+              struct events *events, struct store *store, const char *run_id,
+              const char *run_folder, struct error *err);
+
+#endif

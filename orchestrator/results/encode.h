@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Bytes of unknown origin as text: UTF-8 checked and repaired, and base64 for what has to stay
+ * exact. */
+#ifndef RESULTS_ENCODE_H
+#define RESULTS_ENCODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/strbuf.h"
+
+#define UTF8_REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
+
+/* Decode the character at p. Returns the bytes it takes; 0: the n bytes are the start of a
+ * character whose rest is missing; -1: they cannot start one (skip one byte). Overlong forms,
+ * surrogates and what is above U+10FFFF are not characters. n > 0. */
+int utf8_decode(const char *p, size_t n, uint32_t *ret);
+/* Append `data` with each byte that is not part of a character replaced by U+FFFD. True where
+ * nothing had to be replaced. */
+bool utf8_repair(const char *data, size_t len, struct strbuf *ret);
+/* Append the base64 of `data` (RFC 4648, with padding). */
+void base64_encode(const void *data, size_t len, struct strbuf *ret);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * build: a build command in a folder of the workspace. */
+#include "base/alloc.h"
+#include "base/fs.h"
+#include "exec/exec.h"
+#include "steps/common.h"
+#include "steps/step.h"
+
+enum {
+    KEPT_OUTPUT = 256 * 1024, /* of each stream, to look for errors in; the log has it all */
+    SHOWN_ERRORS = 4096,
+};
+
+static const struct field fields[] = {
+    {"build", FIELD_REF, FIELD_REQUIRED | FIELD_PRIMARY, NULL, NULL, NULL, "builds",
+     "name of an entry of builds"},
+    FIELD_END,
+};
+
+static const char *const after[] = {"sync", "run", NULL};
+
+static int output_state(struct exec *x, const struct plan_step *step, struct strbuf *ret,
+                        struct error *err)
+{
+    if (!value_get_string(step->subject, "output"))
+        return 0;
+    cleanup_free char *output = step_build_output(x, step->subject);
+    return step_stat_file(x, output, false, ret, err);
+}
+
+static void command_of(const struct value *build, struct strv *argv)
+{
+    const struct value *run = value_get(build, "run");
+    if (run && run->kind == VALUE_LIST) {
+        for (size_t i = 0; i < run->len; i++)
+            strv_push(argv, run->items[i]->text);
+        return;
+    }
+    strv_push_all(argv, "sh", "-c", run && run->text ? run->text : "make", NULL);
+}
+
+static int build_failed(const struct plan_step *step, const struct command *cmd,
+                        struct run_result *r, struct error *err)
+{
+    cleanup_strbuf struct strbuf errors = STRBUF_INIT;
+    step_compiler_errors(strbuf_str(&r->err), SHOWN_ERRORS, &errors);
+    if (errors.len == 0)
+        step_compiler_errors(strbuf_str(&r->out), SHOWN_ERRORS, &errors);
+    if (errors.len == 0)
+        return transport_status_error(cmd, r, value_get_string(step->args, "build"), err);
+    strbuf_rtrim(&errors);
+    error_set(err, ERR_FAILED, "the build failed (exit status %d):\n%s", r->status.code,
+              strbuf_str(&errors));
+    return error_hint(err, "mend the error above and run again; nothing on the host was replaced");
+}
+
+static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, struct error *err)
+{
+    const char *dir = value_get_string(step->subject, "dir");
+    cleanup_free char *folder = exec_host_path(x, dir ? dir : ".");
+    cleanup_strv struct strv argv = STRV_INIT, env = STRV_INIT;
+    command_of(step->subject, &argv);
+    step_environment(value_get(step->subject, "env"), &env);
+    const struct command cmd = {
+        .argv = &argv,
+        .dir = folder,
+        .env = &env,
+        .login = true,
+        .killable = true,
+    };
+    cleanup_strbuf struct strbuf before = STRBUF_INIT, now = STRBUF_INIT;
+    if (output_state(x, step, &before, err) < 0)
+        return -1;
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    if (exec_stream(x, &cmd, KEPT_OUTPUT, &r, err) < 0)
+        return -1;
+    if (r.status.code != 0)
+        return build_failed(step, &cmd, &r, err);
+
+    const char *output = value_get_string(step->subject, "output");
+    if (!output)
+        return 0;
+    if (output_state(x, step, &now, err) < 0)
+        return -1;
+    cleanup_free char *path = step_build_output(x, step->subject);
+    if (strstr(strbuf_str(&now), " absent\n")) {
+        error_set(err, ERR_FAILED, "the build succeeded but left no `%s`", path);
+        return error_hint(err, "set `output` of build `%s` to the file that its command makes",
+                          value_get_string(step->args, "build"));
+    }
+    *ret_changed = strcmp(strbuf_str(&before), strbuf_str(&now)) != 0;
+    exec_summary(x, "%s %s", output, *ret_changed ? "made" : "is up to date");
+    return 0;
+}
+
+const struct step_kind step_build = {
+    .name = "build",
+    .help = "run a build's command in the workspace (its sources are synced first)",
+    .flags = STEP_SKIPPABLE,
+    .fields = fields,
+    .after = after,
+    .witness = output_state,
+    .run = run,
+};

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What several kinds of steps need. */
+#include "steps/common.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/fs.h"
+
+void step_environment(const struct value *map, struct strv *ret)
+{
+    for (size_t i = 0; map && i < map->len; i++)
+        strv_printf(ret, "%s=%s", map->keys[i], map->items[i]->text ? map->items[i]->text : "");
+}
+
+int step_stat_file(struct exec *x, const char *path, bool become, struct strbuf *ret,
+                   struct error *err)
+{
+    cleanup_strv struct strv argv = STRV_INIT;
+    strv_push_all(&argv, "stat", "-L", "-c", "%d:%i:%s:%y", "--", path, NULL);
+    const struct command cmd = {.argv = &argv, .become = become};
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    if (exec_run_command(x, &cmd, &r, err) < 0)
+        return -1;
+    strbuf_rtrim(&r.out);
+    strbuf_printf(ret, "%s %s\n", path, r.status.code == 0 ? strbuf_str(&r.out) : "absent");
+    return 0;
+}
+
+char *step_build_output(const struct exec *x, const struct value *build)
+{
+    const char *dir = value_get_string(build, "dir");
+    const char *output = value_get_string(build, "output");
+    cleanup_free char *folder = exec_host_path(x, dir ? dir : ".");
+    return path_join(folder, output ? output : ".");
+}
+
+static bool line_has(const char *line, size_t len, const char *what)
+{
+    return memmem(line, len, what, strlen(what)) != NULL;
+}
+
+static bool starts(const char *line, size_t len, const char *what)
+{
+    return len >= strlen(what) && memcmp(line, what, strlen(what)) == 0;
+}
+
+void step_compiler_errors(const char *log, size_t max, struct strbuf *ret)
+{
+    bool in_block = false; /* a rustc error goes on until an empty line */
+    for (const char *line = log; *line && ret->len < max;) {
+        size_t len = strcspn(line, "\n");
+        bool rust = starts(line, len, "error[") || starts(line, len, "error:");
+        bool other = line_has(line, len, ": error:") || line_has(line, len, ": fatal error:") ||
+                     (starts(line, len, "make") && line_has(line, len, "***")) ||
+                     line_has(line, len, "undefined reference to");
+        if (rust)
+            in_block = true;
+        else if (len == 0)
+            in_block = false;
+        if (in_block || other) {
+            strbuf_add(ret, line, len < max - ret->len ? len : max - ret->len);
+            strbuf_putc(ret, '\n');
+        }
+        line += len;
+        if (*line == '\n')
+            line++;
+    }
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What several kinds of steps need. */
+#ifndef STEPS_COMMON_H
+#define STEPS_COMMON_H
+
+#include "base/strbuf.h"
+#include "base/strv.h"
+#include "exec/exec.h"
+#include "workflow/value.h"
+
+/* A map of names to scalars as "NAME=value" entries. */
+void step_environment(const struct value *map, struct strv *ret);
+
+/* Append what identifies a file of the host now: device, inode, size, change times, through
+ * symbolic links; "absent" where it is not there. */
+int step_stat_file(struct exec *x, const char *path, bool become, struct strbuf *ret,
+                   struct error *err);
+
+/* The output of a build as an absolute path on the host. The caller frees. */
+char *step_build_output(const struct exec *x, const struct value *build);
+
+/* The compiler's own errors in a build log, at most `max` bytes of them: rustc's "error…" blocks,
+ * gcc's and clang's "file:line:column: error:", make's "***". Empty where none is known. */
+void step_compiler_errors(const char *log, size_t max, struct strbuf *ret);
+
+#endif

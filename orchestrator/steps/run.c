@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * run: any command on the host. */
+#include "base/alloc.h"
+#include "exec/exec.h"
+#include "steps/common.h"
+#include "steps/step.h"
+
+static const struct field fields[] = {
+    {"command", FIELD_STRING, FIELD_REQUIRED | FIELD_PRIMARY, NULL, NULL, NULL, NULL,
+     "shell command line"},
+    {"dir", FIELD_STRING, 0, NULL, NULL, NULL, NULL, "folder, below the workspace"},
+    {"become", FIELD_BOOL, 0, "false", NULL, NULL, NULL, "run it as root"},
+    {"env", FIELD_STRINGS, 0, NULL, NULL, NULL, NULL, "environment variables"},
+    FIELD_END,
+};
+
+
+static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, struct error *err)
+{
+    (void)ret_changed;
+    const char *line = value_get_string(step->args, "command");
+    const char *dir = value_get_string(step->args, "dir");
+    cleanup_free char *folder = exec_host_path(x, dir ? dir : ".");
+    cleanup_strv struct strv argv = STRV_INIT, env = STRV_INIT;
+    strv_push_all(&argv, "sh", "-c", line, NULL);
+    step_environment(value_get(step->args, "env"), &env);
+    const struct command cmd = {
+        .argv = &argv,
+        .dir = folder,
+        .env = &env,
+        .login = true,
+        .killable = true,
+        .become = value_get_bool(step->args, "become", false),
+    };
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    if (exec_stream(x, &cmd, 8192, &r, err) < 0)
+        return -1;
+    if (r.status.code != 0)
+        return transport_status_error(&cmd, &r, line, err);
+    return 0;
+}
+
+const struct step_kind step_run = {
+    .name = "run",
+    .help = "run a command on the host",
+    .fields = fields,
+    .run = run,
+};
