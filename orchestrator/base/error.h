@@ -29,7 +29,10 @@ struct error {
     char *hint;        /* owned; NULL: none */
 };
 
-#define ERROR_INIT {0}
+#define ERROR_INIT                                                                                 \
+    {                                                                                              \
+        0                                                                                          \
+    }
 #define cleanup_error __attribute__((cleanup(error_release)))
 
 /* Fill `err` (replacing what was there) and return -1, so that a failing function can end with

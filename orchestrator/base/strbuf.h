@@ -12,7 +12,10 @@ struct strbuf {
     size_t cap;
 };
 
-#define STRBUF_INIT    {0}
+#define STRBUF_INIT                                                                                \
+    {                                                                                              \
+        0                                                                                          \
+    }
 #define cleanup_strbuf __attribute__((cleanup(strbuf_release)))
 
 void strbuf_add(struct strbuf *b, const void *data, size_t len);

@@ -13,7 +13,10 @@ struct strv {
     size_t len;   /* without the NULL */
 };
 
-#define STRV_INIT    {0}
+#define STRV_INIT                                                                                  \
+    {                                                                                              \
+        0                                                                                          \
+    }
 #define cleanup_strv __attribute__((cleanup(strv_release)))
 
 /* Append a copy. */

@@ -59,8 +59,7 @@ void exec_summary(struct exec *x, const char *fmt, ...) __attribute__((format(pr
 int exec_note(struct exec *x, struct error *err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* How far the step is; total -1: not known. */
-int exec_progress(struct exec *x, const char *text, int64_t done, int64_t total,
-                  struct error *err);
+int exec_progress(struct exec *x, const char *text, int64_t done, int64_t total, struct error *err);
 int exec_sample(struct exec *x, int sample, const struct metric *metrics, size_t n,
                 struct error *err);
 /* Run a command until its end or the step's deadline, its output passed on as it comes and kept in

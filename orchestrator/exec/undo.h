@@ -15,8 +15,8 @@ struct exec;
 typedef int undo_function(struct exec *x, const char *what, struct error *err);
 
 struct undo_entry {
-    char *text;          /* for people: "container kataloop-…" */
-    char *what;          /* for `function`: a name or a path. Never empty */
+    char *text; /* for people: "container kataloop-…" */
+    char *what; /* for `function`: a name or a path. Never empty */
     undo_function *function;
 };
 
@@ -25,11 +25,13 @@ struct undo_stack {
     size_t len;
 };
 
-#define UNDO_STACK_INIT {0}
+#define UNDO_STACK_INIT                                                                            \
+    {                                                                                              \
+        0                                                                                          \
+    }
 
 /* Returns a ticket for undo_forget(). Copies both texts. */
-size_t undo_push(struct undo_stack *s, undo_function *function, const char *what,
-                 const char *text);
+size_t undo_push(struct undo_stack *s, undo_function *function, const char *what, const char *text);
 /* The thing is gone already, in order: nothing to undo. */
 void undo_forget(struct undo_stack *s, size_t ticket);
 /* Undo one entry now. It is forgotten whatever the result. */

@@ -15,11 +15,11 @@ struct events {
 };
 
 static const char *const type_names[] = {
-    [EVENT_RUN_START] = "run_start",   [EVENT_STEP_START] = "step_start",
-    [EVENT_STEP_SKIP] = "step_skip",   [EVENT_OUTPUT] = "output",
-    [EVENT_PROGRESS] = "progress",     [EVENT_NOTE] = "note",
-    [EVENT_STEP_END] = "step_end",     [EVENT_SAMPLE] = "sample",
-    [EVENT_ARTIFACT] = "artifact",     [EVENT_UNDO] = "undo",
+    [EVENT_RUN_START] = "run_start", [EVENT_STEP_START] = "step_start",
+    [EVENT_STEP_SKIP] = "step_skip", [EVENT_OUTPUT] = "output",
+    [EVENT_PROGRESS] = "progress",   [EVENT_NOTE] = "note",
+    [EVENT_STEP_END] = "step_end",   [EVENT_SAMPLE] = "sample",
+    [EVENT_ARTIFACT] = "artifact",   [EVENT_UNDO] = "undo",
     [EVENT_RUN_END] = "run_end",
 };
 

@@ -39,13 +39,13 @@ struct event {
     const char *label; /* borrowed, as all pointers here, for the time of the call */
     const char *kind;
     const char *text;
-    size_t len;        /* EVENT_OUTPUT: bytes at text */
+    size_t len; /* EVENT_OUTPUT: bytes at text */
     bool is_err;
     const char *detail;
     int64_t done, total;
-    int64_t duration;  /* nanoseconds */
+    int64_t duration; /* nanoseconds */
     bool changed;
-    int sample;        /* as plan_step.sample */
+    int sample; /* as plan_step.sample */
     const struct metric *metrics;
     size_t n_metrics;
     const struct error *failure;

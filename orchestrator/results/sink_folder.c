@@ -120,7 +120,8 @@ static int close_sink(void *self, struct error *err)
     return ret;
 }
 
-/* Point runs/latest at the run: made under another name, then moved, so that it is never missing. */
+/* Point runs/latest at the run: made under another name, then moved, so that it is never missing.
+ */
 static int link_latest(const char *runs, const char *run, struct error *err)
 {
     cleanup_free char *latest = path_join(runs, "latest");

@@ -14,7 +14,6 @@ static const struct field fields[] = {
     FIELD_END,
 };
 
-
 static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, struct error *err)
 {
     (void)ret_changed;

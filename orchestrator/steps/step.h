@@ -19,15 +19,15 @@ struct exec; /* exec/exec.h: the run, its host, its events, its undo stack */
  * plan. */
 struct plan_step {
     const struct step_kind *kind;
-    char *label;            /* as people see it: "build agent", "checkpoint 3/10" */
-    char *key;              /* what identifies it from run to run: "<host>/<workflow>/<label>" */
-    struct value *args;     /* checked against kind->fields */
-    const struct value *host;  /* the entry of `hosts` it runs on */
+    char *label;              /* as people see it: "build agent", "checkpoint 3/10" */
+    char *key;                /* what identifies it from run to run: "<host>/<workflow>/<label>" */
+    struct value *args;       /* checked against kind->fields */
+    const struct value *host; /* the entry of `hosts` it runs on */
     const char *host_name;
     const struct value *subject; /* the entry (build, image) the primary argument refers to, or
                                     NULL. Borrowed from the file */
-    const char *section;    /* the recipe it came from, or NULL */
-    int sample;             /* from 1 for a measured repetition; 0: not measured; -1: warm-up */
+    const char *section;         /* the recipe it came from, or NULL */
+    int sample; /* from 1 for a measured repetition; 0: not measured; -1: warm-up */
 };
 
 enum step_flags {
@@ -37,7 +37,7 @@ enum step_flags {
 
 struct step_kind {
     const char *name;
-    const char *help;  /* one line */
+    const char *help; /* one line */
     unsigned flags;
     const struct field *fields; /* ends with FIELD_END */
     /* Kinds of earlier steps whose change makes this one run again; ends with NULL. */
@@ -55,12 +55,11 @@ struct step_kind {
     int (*witness)(struct exec *x, const struct plan_step *step, struct strbuf *ret,
                    struct error *err);
     /* Do it. *ret_changed: did the host change (false: found as it should be)? True on entry. */
-    int (*run)(struct exec *x, const struct plan_step *step, bool *ret_changed,
-               struct error *err);
+    int (*run)(struct exec *x, const struct plan_step *step, bool *ret_changed, struct error *err);
 };
 
 /* steps/table.c */
-extern const struct step_kind *const step_kinds[]; /* ends with NULL */
+extern const struct step_kind *const step_kinds[];        /* ends with NULL */
 const struct step_kind *step_kind_find(const char *name); /* NULL: no such kind */
 
 #endif

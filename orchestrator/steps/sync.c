@@ -89,8 +89,8 @@ static int witness(struct exec *x, const struct plan_step *step, struct strbuf *
     strv_push_all(&argv, "sh", "-c", listing, "sh", to, NULL);
     excludes_of(step, &exclude);
     add_prunes(&argv, to, &exclude);
-    const struct command cmd = {
-        .argv = &argv, .become = value_get_bool(step->args, "become", false)};
+    const struct command cmd = {.argv = &argv,
+                                .become = value_get_bool(step->args, "become", false)};
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     if (exec_check_command(x, &cmd, "listing what is on the host", &r, err) < 0)
         return -1;
@@ -155,9 +155,8 @@ static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, 
     *ret_changed = stats.files_sent > 0 || stats.files_deleted > 0;
     cleanup_free char *size = stats_format((double)stats.bytes_sent, "bytes");
     if (stats.files_deleted > 0)
-        exec_summary(x, "%lld of %lld files sent, %lld removed, %s",
-                     (long long)stats.files_sent, (long long)stats.files_total,
-                     (long long)stats.files_deleted, size);
+        exec_summary(x, "%lld of %lld files sent, %lld removed, %s", (long long)stats.files_sent,
+                     (long long)stats.files_total, (long long)stats.files_deleted, size);
     else
         exec_summary(x, "%lld of %lld files sent, %s", (long long)stats.files_sent,
                      (long long)stats.files_total, size);

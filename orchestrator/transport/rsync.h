@@ -17,11 +17,11 @@ struct rsync_job {
 };
 
 struct rsync_stats {
-    int64_t files_sent;    /* regular files transferred */
+    int64_t files_sent; /* regular files transferred */
     int64_t files_total;
     int64_t files_deleted;
-    int64_t bytes_sent;    /* on the wire, both from --stats */
-    int64_t bytes_total;   /* size of the tree */
+    int64_t bytes_sent;  /* on the wire, both from --stats */
+    int64_t bytes_total; /* size of the tree */
 };
 
 /* Called for each line "path sent" and with the share done (0…100, -1: not known); may be NULL. */

@@ -74,7 +74,7 @@ struct command {
 struct proc; /* a started command */
 
 struct exit_status {
-    int code;       /* 0…255; -1 where a signal ended it */
+    int code;        /* 0…255; -1 where a signal ended it */
     char signal[16]; /* "KILL", "SEGV" …; "" where it exited */
 };
 
@@ -111,7 +111,10 @@ struct run_result {
     struct strbuf out, err;
     struct exit_status status;
 };
-#define RUN_RESULT_INIT    {0}
+#define RUN_RESULT_INIT                                                                            \
+    {                                                                                              \
+        0                                                                                          \
+    }
 #define cleanup_run_result __attribute__((cleanup(run_result_release)))
 void run_result_release(struct run_result *r);
 int transport_run(struct transport *t, const struct command *cmd, int64_t deadline,
@@ -122,8 +125,8 @@ int transport_run(struct transport *t, const struct command *cmd, int64_t deadli
 int transport_check(struct transport *t, const struct command *cmd, int64_t deadline,
                     const char *what, struct run_result *ret, struct error *err);
 /* The message of transport_check() for a status in hand. Returns -1. */
-int transport_status_error(const struct command *cmd, const struct run_result *r,
-                           const char *what, struct error *err);
+int transport_status_error(const struct command *cmd, const struct run_result *r, const char *what,
+                           struct error *err);
 
 /* --- files ------------------------------------------------------------------------------------ */
 

@@ -13,14 +13,14 @@ enum field_type {
     FIELD_BOOL,
     FIELD_DURATION, /* base/parse.h */
     FIELD_MODE,
-    FIELD_ENUM,     /* one of `choices` */
-    FIELD_REF,      /* the name of an entry in the file's section `ref` */
-    FIELD_MAP,      /* a map with the fields of `sub` */
-    FIELD_NAMED,    /* a map of any names to maps with the fields of `sub` */
-    FIELD_STRINGS,  /* a map of any names to scalars (environment, `with`) */
-    FIELD_LIST,     /* a list of scalars; a lone scalar is a list of one */
-    FIELD_MAPS,     /* a list of maps with the fields of `sub` */
-    FIELD_STEPS,    /* a list of steps (steps/step.h) */
+    FIELD_ENUM,    /* one of `choices` */
+    FIELD_REF,     /* the name of an entry in the file's section `ref` */
+    FIELD_MAP,     /* a map with the fields of `sub` */
+    FIELD_NAMED,   /* a map of any names to maps with the fields of `sub` */
+    FIELD_STRINGS, /* a map of any names to scalars (environment, `with`) */
+    FIELD_LIST,    /* a list of scalars; a lone scalar is a list of one */
+    FIELD_MAPS,    /* a list of maps with the fields of `sub` */
+    FIELD_STEPS,   /* a list of steps (steps/step.h) */
 };
 
 enum field_flags {
@@ -32,15 +32,18 @@ struct field {
     const char *name;
     enum field_type type;
     unsigned flags;
-    const char *fallback;          /* the default, as it would stand in the file; NULL: none.
-                                      FIELD_LIST: words separated by spaces */
-    const struct field *sub;       /* FIELD_MAP, FIELD_NAMED, FIELD_MAPS */
-    const char *const *choices;    /* FIELD_ENUM: ends with NULL */
-    const char *ref;               /* FIELD_REF: "hosts", "builds", "images", "workflows",
-                                      "recipes" */
-    const char *help;              /* one line, no full stop */
+    const char *fallback;       /* the default, as it would stand in the file; NULL: none.
+                                   FIELD_LIST: words separated by spaces */
+    const struct field *sub;    /* FIELD_MAP, FIELD_NAMED, FIELD_MAPS */
+    const char *const *choices; /* FIELD_ENUM: ends with NULL */
+    const char *ref;            /* FIELD_REF: "hosts", "builds", "images", "workflows",
+                                   "recipes" */
+    const char *help;           /* one line, no full stop */
 };
 
-#define FIELD_END {0}
+#define FIELD_END                                                                                  \
+    {                                                                                              \
+        0                                                                                          \
+    }
 
 #endif

@@ -16,10 +16,10 @@ enum value_kind { VALUE_NULL, VALUE_SCALAR, VALUE_LIST, VALUE_MAP };
 
 struct value {
     enum value_kind kind;
-    struct span span;      /* of the value itself */
-    char *text;            /* VALUE_SCALAR: owned */
-    struct value **items;  /* LIST: elements; MAP: values; owned */
-    char **keys;           /* MAP: owned, in file order */
+    struct span span;       /* of the value itself */
+    char *text;             /* VALUE_SCALAR: owned */
+    struct value **items;   /* LIST: elements; MAP: values; owned */
+    char **keys;            /* MAP: owned, in file order */
     struct span *key_spans; /* MAP: places of the keys */
     size_t len;
 };

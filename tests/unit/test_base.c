@@ -24,7 +24,8 @@ static void errors_carry_context_and_the_first_hint(void **state)
     assert_int_equal(error_hint(&err, "make it"), -1);
     error_hint(&err, "a hint from further out");
     error_wrap(&err, "injecting into %s", "guest");
-    assert_string_equal(err.message, "injecting into guest: opening `/x`: No such file or directory");
+    assert_string_equal(err.message,
+                        "injecting into guest: opening `/x`: No such file or directory");
     assert_string_equal(err.hint, "make it");
     assert_int_equal(error_exit_code(&err), 1);
     error_set(&err, ERR_UNREACHABLE, "gone");
@@ -38,9 +39,16 @@ static void words_are_quoted_for_a_shell_only_where_needed(void **state)
 {
     (void)state;
     static const char *const cases[][2] = {
-        {"plain", "plain"}, {"", "''"},      {"a b", "'a b'"},       {"it's", "'it'\\''s'"},
-        {"$HOME", "'$HOME'"}, {"a\nb", "'a\nb'"}, {"/usr/bin/x-1.2", "/usr/bin/x-1.2"}, {"~", "'~'"},
-        {"a=b", "a=b"},     {"*", "'*'"},
+        {"plain", "plain"},
+        {"", "''"},
+        {"a b", "'a b'"},
+        {"it's", "'it'\\''s'"},
+        {"$HOME", "'$HOME'"},
+        {"a\nb", "'a\nb'"},
+        {"/usr/bin/x-1.2", "/usr/bin/x-1.2"},
+        {"~", "'~'"},
+        {"a=b", "a=b"},
+        {"*", "'*'"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         cleanup_free char *quoted = shell_quote(cases[i][0]);
@@ -90,7 +98,8 @@ static void paths_are_joined_and_split(void **state)
 {
     (void)state;
     static const char *const cases[][3] = {
-        {"/a", "b", "/a/b"}, {"/a/", "b", "/a/b"}, {"/", "b", "/b"}, {"/a", "/b", "/b"}, {"", "b", "b"},
+        {"/a", "b", "/a/b"}, {"/a/", "b", "/a/b"}, {"/", "b", "/b"},
+        {"/a", "/b", "/b"},  {"", "b", "b"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         cleanup_free char *joined = path_join(cases[i][0], cases[i][1]);
@@ -118,8 +127,11 @@ static void durations_read_well(void **state)
         int64_t nsec;
         const char *text;
     } cases[] = {
-        {8500000, "8.5 ms"},           {420 * NSEC_PER_MSEC, "0.42 s"}, {12300 * NSEC_PER_MSEC, "12.3 s"},
-        {185 * NSEC_PER_SEC, "3 m 05 s"}, {7800 * NSEC_PER_SEC, "2 h 10 m"},
+        {8500000, "8.5 ms"},
+        {420 * NSEC_PER_MSEC, "0.42 s"},
+        {12300 * NSEC_PER_MSEC, "12.3 s"},
+        {185 * NSEC_PER_SEC, "3 m 05 s"},
+        {7800 * NSEC_PER_SEC, "2 h 10 m"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         cleanup_free char *text = duration_format(cases[i].nsec);

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Problems with their places. */
+#include "workflow/diagnostics.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+enum { EXCERPT = 100 }; /* bytes of a line that are shown */
+
+void diagnostics_add(struct diagnostics *d, struct span where, const char *fmt, ...)
+{
+    if (d->len >= DIAGNOSTICS_MAX) {
+        d->dropped++;
+        return;
+    }
+    va_list ap;
+    va_start(ap, fmt);
+    d->items = xreallocarray(d->items, d->len + 1, sizeof(*d->items));
+    d->items[d->len++] = (struct diagnostic){.where = where, .message = xvasprintf(fmt, ap)};
+    va_end(ap);
+}
+
+void diagnostics_hint(struct diagnostics *d, const char *fmt, ...)
+{
+    if (d->len == 0 || d->dropped > 0)
+        return;
+    va_list ap;
+    va_start(ap, fmt);
+    free(d->items[d->len - 1].hint);
+    d->items[d->len - 1].hint = xvasprintf(fmt, ap);
+    va_end(ap);
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct span *x = &((const struct diagnostic *)a)->where;
+    const struct span *y = &((const struct diagnostic *)b)->where;
+    int files = strcmp(x->file ? x->file : "", y->file ? y->file : "");
+    if (files != 0)
+        return files;
+    return x->line != y->line ? x->line - y->line : x->column - y->column;
+}
+
+void diagnostics_sort(struct diagnostics *d)
+{
+    if (d->len > 1)
+        qsort(d->items, d->len, sizeof(*d->items), by_place);
+}
+
+static const char *line_of(const char *text, int line, size_t *ret_len)
+{
+    for (int i = 1; i < line; i++) {
+        text = strchr(text, '\n');
+        if (!text)
+            return NULL;
+        text++;
+    }
+    *ret_len = strcspn(text, "\n");
+    return text;
+}
+
+/* The bytes at which a cut does not split a UTF-8 character. */
+static size_t character_start(const char *line, size_t at)
+{
+    while (at > 0 && ((unsigned char)line[at] & 0xc0) == 0x80)
+        at--;
+    return at;
+}
+
+static void excerpt(const char *line, size_t len, const struct span *where, struct strbuf *ret)
+{
+    size_t column = where->column > 0 ? (size_t)where->column - 1 : 0;
+    if (column > len)
+        column = len;
+    size_t from = column > EXCERPT / 2 && len > EXCERPT ? column - EXCERPT / 2 : 0;
+    size_t to = len - from > EXCERPT ? from + EXCERPT : len;
+    from = character_start(line, from);
+    to = to < len ? character_start(line, to) : len;
+
+    strbuf_printf(ret, "%5d | ", where->line);
+    for (size_t i = from; i < to; i++) {
+        unsigned char c = (unsigned char)line[i];
+        strbuf_putc(ret, c == '\t' ? ' ' : c < 0x20 || c == 0x7f ? '?' : (char)c);
+    }
+    strbuf_puts(ret, "\n      | ");
+    for (size_t i = from; i < column; i++)
+        if (((unsigned char)line[i] & 0xc0) != 0x80)
+            strbuf_putc(ret, ' ');
+    strbuf_puts(ret, "^\n");
+}
+
+void diagnostics_format(const struct diagnostics *d, const char *text, struct strbuf *ret)
+{
+    for (size_t i = 0; i < d->len; i++) {
+        const struct diagnostic *problem = &d->items[i];
+        strbuf_printf(ret, "%s:%d:%d: error: %s\n", problem->where.file, problem->where.line,
+                      problem->where.column, problem->message);
+        size_t len = 0;
+        const char *line = line_of(text, problem->where.line, &len);
+        if (line)
+            excerpt(line, len, &problem->where, ret);
+        if (problem->hint)
+            strbuf_printf(ret, "      = %s\n", problem->hint);
+    }
+    if (d->dropped > 0)
+        strbuf_printf(ret, "and %zu more\n", d->dropped);
+}
+
+void diagnostics_release(struct diagnostics *d)
+{
+    for (size_t i = 0; i < d->len; i++) {
+        free(d->items[i].message);
+        free(d->items[i].hint);
+    }
+    free(d->items);
+    *d = (struct diagnostics)DIAGNOSTICS_INIT;
+}
