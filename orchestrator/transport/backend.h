@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a kind of transport gives to transport.c; for this folder only. A kind is one file that
+ * exports one const struct transport_ops, and one row in transport.c. */
+#ifndef TRANSPORT_BACKEND_H
+#define TRANSPORT_BACKEND_H
+
+#include <poll.h>
+
+#include "transport/transport.h"
+
+/* Output nobody takes is kept up to this; a command that says more fails. */
+enum { PROC_OUTPUT_MAX = 64 * 1024 * 1024 };
+
+struct transport {
+    const struct transport_ops *ops;
+    char *name;   /* host_spec.name */
+    char *become; /* host_spec.become, or NULL */
+    bool lost;
+    void *handle; /* the kind's own */
+};
+
+struct proc {
+    struct transport *transport;
+    struct strbuf out, err, in; /* in: queued for standard input */
+    bool stdin_ends;            /* close standard input once `in` is sent */
+    bool stdin_closed;
+    bool killable, become;
+    bool ended;
+    struct exit_status status;
+    void *handle; /* the kind's own */
+};
+
+enum { PROC_POLLFDS = 4 };
+
+struct transport_ops {
+    /* Start the command of `cmd` for `p` (fields above are filled in). */
+    int (*start)(struct proc *p, const struct command *cmd, struct error *err);
+    /* What to poll for this proc: fills at most PROC_POLLFDS entries, returns how many. */
+    size_t (*pollfds)(struct proc *p, struct pollfd fds[PROC_POLLFDS]);
+    /* Move what can be moved without waiting; sets p->ended and p->status at the end. */
+    int (*pump)(struct proc *p, struct error *err);
+    /* Send a signal ("TERM") to the whole of a killable command. */
+    int (*signal)(struct proc *p, const char *signal, struct error *err);
+    /* Forget the command, whatever its state. */
+    void (*proc_close)(struct proc *p);
+    int (*reconnect)(struct transport *t, struct error *err);
+    void (*close)(struct transport *t);
+};
+
+extern const struct transport_ops transport_local;
+
+#endif

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The host is this machine: commands are child processes. What goes wrong in the child before the
+ * program runs is a line on its stderr and a status of 126 or 127, as a shell has it, so that it
+ * looks the same as over a connection. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "transport/backend.h"
+
+enum { CHUNK = 65536, STATUS_CANNOT_RUN = 126, STATUS_NOT_FOUND = 127 };
+
+struct child {
+    pid_t pid;
+    int pidfd;
+    int in, out, err; /* our ends; -1: closed or not ours */
+    bool exited;
+};
+
+/* The ends the child gets. */
+struct child_fds {
+    int in, out, err;
+};
+
+static void say_and_exit(int status, const char *what, int errnum)
+{
+    const char *why = strerror(errnum);
+    (void)!write(STDERR_FILENO, what, strlen(what));
+    (void)!write(STDERR_FILENO, ": ", 2);
+    (void)!write(STDERR_FILENO, why, strlen(why));
+    (void)!write(STDERR_FILENO, "\n", 1);
+    _exit(status);
+}
+
+/* The whole vector: become, environment and login shell in front of the command. */
+static void full_argv(const struct proc *p, const struct command *cmd, struct strv *ret)
+{
+    if (cmd->become && p->transport->become && geteuid() != 0)
+        strv_push_all(ret, p->transport->become, "-n", "--", NULL);
+    if (cmd->env && cmd->env->len > 0) {
+        strv_push_all(ret, "env", "--", NULL);
+        strv_extend(ret, cmd->env);
+    }
+    if (cmd->login) {
+        const char *shell = getenv("SHELL");
+        strv_push_all(ret, shell && *shell ? shell : "/bin/sh", "-l", "-c", "exec \"$@\"", "sh",
+                      NULL);
+    }
+    strv_extend(ret, cmd->argv);
+}
+
+static _Noreturn void run_child(const struct command *cmd, const struct strv *argv,
+                                const struct child_fds *fds)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
+    if (cmd->killable || cmd->pty)
+        setsid();
+    if (dup2(fds->in, STDIN_FILENO) < 0 || dup2(fds->out, STDOUT_FILENO) < 0 ||
+        dup2(fds->err, STDERR_FILENO) < 0)
+        _exit(STATUS_CANNOT_RUN);
+    if (cmd->pty && ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0)
+        say_and_exit(STATUS_CANNOT_RUN, "taking the terminal", errno);
+    if (cmd->dir && chdir(cmd->dir) < 0)
+        say_and_exit(STATUS_CANNOT_RUN, cmd->dir, errno);
+    execvp(argv->items[0], argv->items);
+    say_and_exit(errno == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN, argv->items[0], errno);
+    _exit(STATUS_CANNOT_RUN);
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+static int make_pty(struct child *c, struct child_fds *theirs)
+{
+    int master, slave;
+    if (openpty(&master, &slave, NULL, NULL, NULL) < 0)
+        return -1;
+    fcntl(master, F_SETFD, FD_CLOEXEC);
+    fcntl(slave, F_SETFD, FD_CLOEXEC);
+    c->out = master;
+    c->in = fcntl(master, F_DUPFD_CLOEXEC, 0);
+    theirs->in = slave;
+    theirs->out = fcntl(slave, F_DUPFD_CLOEXEC, 0);
+    theirs->err = fcntl(slave, F_DUPFD_CLOEXEC, 0);
+    return c->in < 0 || theirs->out < 0 || theirs->err < 0 ? -1 : 0;
+}
+
+static int pipe_to(int *ours, int *theirs, bool we_write)
+{
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return -1;
+    *ours = fds[we_write ? 1 : 0];
+    *theirs = fds[we_write ? 0 : 1];
+    return 0;
+}
+
+static int make_fds(const struct command *cmd, struct child *c, struct child_fds *theirs)
+{
+    if (cmd->pty)
+        return make_pty(c, theirs);
+    if (cmd->stdin_fd > 0)
+        theirs->in = cmd->stdin_fd;
+    else if (pipe_to(&c->in, &theirs->in, true) < 0)
+        return -1;
+    if (cmd->stdout_fd > 0)
+        theirs->out = cmd->stdout_fd;
+    else if (pipe_to(&c->out, &theirs->out, false) < 0)
+        return -1;
+    return pipe_to(&c->err, &theirs->err, false);
+}
+
+static void set_nonblocking(int fd)
+{
+    if (fd >= 0)
+        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
+
+static void child_free(struct child *c)
+{
+    close_fd(&c->in);
+    close_fd(&c->out);
+    close_fd(&c->err);
+    close_fd(&c->pidfd);
+    free(c);
+}
+
+static int local_start(struct proc *p, const struct command *cmd, struct error *err)
+{
+    struct child *c = xcalloc(1, sizeof(*c));
+    *c = (struct child){.pid = -1, .pidfd = -1, .in = -1, .out = -1, .err = -1};
+    struct child_fds theirs = {-1, -1, -1};
+    cleanup_strv struct strv argv = STRV_INIT;
+    full_argv(p, cmd, &argv);
+    if (make_fds(cmd, c, &theirs) == 0) {
+        c->pid = fork();
+        if (c->pid == 0)
+            run_child(cmd, &argv, &theirs);
+    }
+    int saved = errno;
+    close_fd(&theirs.in);
+    close_fd(&theirs.out);
+    close_fd(&theirs.err);
+    if (c->pid > 0) {
+        c->pidfd = pidfd_open(c->pid, 0);
+        saved = errno;
+    }
+    if (c->pid < 0 || c->pidfd < 0) {
+        if (c->pid > 0) {
+            kill(c->pid, SIGKILL);
+            waitpid(c->pid, NULL, 0);
+        }
+        child_free(c);
+        return error_set_errno(err, saved, "starting `%s`", argv.items[0]);
+    }
+    set_nonblocking(c->in);
+    set_nonblocking(c->out);
+    set_nonblocking(c->err);
+    p->handle = c;
+    return 0;
+}
+
+static size_t local_pollfds(struct proc *p, struct pollfd fds[PROC_POLLFDS])
+{
+    const struct child *c = p->handle;
+    size_t n = 0;
+    if (p->ended)
+        return 0;
+    if (c->in >= 0 && p->in.len > 0)
+        fds[n++] = (struct pollfd){.fd = c->in, .events = POLLOUT};
+    if (c->out >= 0)
+        fds[n++] = (struct pollfd){.fd = c->out, .events = POLLIN};
+    if (c->err >= 0)
+        fds[n++] = (struct pollfd){.fd = c->err, .events = POLLIN};
+    if (!c->exited)
+        fds[n++] = (struct pollfd){.fd = c->pidfd, .events = POLLIN};
+    return n;
+}
+
+static void send_input(struct proc *p, struct child *c)
+{
+    while (c->in >= 0 && p->in.len > 0) {
+        ssize_t n = write(c->in, p->in.data, p->in.len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            return;
+        if (n < 0) { /* it reads no more, which is its right */
+            strbuf_truncate(&p->in, 0);
+            close_fd(&c->in);
+            break;
+        }
+        strbuf_consume(&p->in, (size_t)n);
+    }
+    if (p->in.len == 0 && p->stdin_ends && !p->stdin_closed) {
+        close_fd(&c->in);
+        p->stdin_closed = true;
+    }
+}
+
+/* Take what is there, at most a chunk so that a chatty command does not starve the others. */
+static void take_output(int *fd, struct strbuf *to)
+{
+    while (*fd >= 0) {
+        ssize_t n = read(*fd, strbuf_reserve(to, CHUNK), CHUNK);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            return;
+        if (n <= 0) { /* end of file; EIO is how a pty says it */
+            close_fd(fd);
+            return;
+        }
+        to->len += (size_t)n;
+        to->data[to->len] = '\0';
+        return;
+    }
+}
+
+static void set_status(struct proc *p, const siginfo_t *info)
+{
+    p->status = (struct exit_status){.code = info->si_status};
+    if (info->si_code == CLD_EXITED)
+        return;
+    p->status.code = -1;
+    const char *name = sigabbrev_np(info->si_status);
+    snprintf(p->status.signal, sizeof(p->status.signal), "%s", name ? name : "?");
+}
+
+static int local_pump(struct proc *p, struct error *err)
+{
+    struct child *c = p->handle;
+    send_input(p, c);
+    size_t before = p->out.len + p->err.len;
+    bool exited_before = c->exited; /* then what is read below was all there can be */
+    if (!c->exited) {
+        siginfo_t info = {0};
+        if (waitid(P_PIDFD, (id_t)c->pidfd, &info, WEXITED | WNOHANG) < 0)
+            return error_set_errno(err, errno, "waiting for a command");
+        if (info.si_pid == c->pid) {
+            c->exited = true;
+            set_status(p, &info);
+        }
+    }
+    take_output(&c->out, &p->out);
+    take_output(&c->err, &p->err);
+    /* A process left behind may hold the pipes open for ever: once the command has gone and a
+     * whole round found nothing more, it is over. */
+    bool quiet = exited_before && p->out.len + p->err.len == before;
+    if (c->exited && ((c->out < 0 && c->err < 0) || quiet))
+        p->ended = true;
+    return 0;
+}
+
+static int local_signal(struct proc *p, const char *signal_name, struct error *err)
+{
+    const struct child *c = p->handle;
+    int signal_number = strcmp(signal_name, "KILL") == 0 ? SIGKILL : SIGTERM;
+    if (kill(-c->pid, signal_number) == 0 || errno == ESRCH)
+        return 0;
+    if (errno != EPERM || !p->become)
+        return error_set_errno(err, errno, "stopping a command");
+    cleanup_strv struct strv argv = STRV_INIT;
+    strv_push_all(&argv, "kill", "-s", signal_name, "--", NULL);
+    strv_printf(&argv, "-%d", (int)c->pid);
+    const struct command cmd = {.argv = &argv, .become = true};
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    return transport_check(p->transport, &cmd, DEADLINE_NEVER, "stopping a command", &r, err);
+}
+
+static void local_proc_close(struct proc *p)
+{
+    struct child *c = p->handle;
+    close_fd(&c->in); /* a command on a terminal is hung up by this, others see their end of file */
+    close_fd(&c->out);
+    close_fd(&c->err);
+    if (!c->exited) {
+        kill(c->pid, SIGKILL);
+        waitpid(c->pid, NULL, 0);
+    }
+    child_free(c);
+}
+
+static int local_reconnect(struct transport *t, struct error *err)
+{
+    (void)t;
+    (void)err;
+    return 0;
+}
+
+static void local_close(struct transport *t)
+{
+    (void)t;
+}
+
+const struct transport_ops transport_local = {
+    .start = local_start,
+    .pollfds = local_pollfds,
+    .pump = local_pump,
+    .signal = local_signal,
+    .proc_close = local_proc_close,
+    .reconnect = local_reconnect,
+    .close = local_close,
+};
