@@ -188,8 +188,7 @@ static size_t local_pollfds(struct proc *p, struct pollfd fds[PROC_POLLFDS])
         fds[n++] = (struct pollfd){.fd = c->out, .events = POLLIN};
     if (c->err >= 0)
         fds[n++] = (struct pollfd){.fd = c->err, .events = POLLIN};
-    if (!c->exited)
-        fds[n++] = (struct pollfd){.fd = c->pidfd, .events = POLLIN};
+    fds[n++] = (struct pollfd){.fd = c->pidfd, .events = POLLIN}; /* stays readable at the end */
     return n;
 }
 
@@ -247,8 +246,6 @@ static int local_pump(struct proc *p, struct error *err)
 {
     struct child *c = p->handle;
     send_input(p, c);
-    size_t before = p->out.len + p->err.len;
-    bool exited_before = c->exited; /* then what is read below was all there can be */
     if (!c->exited) {
         siginfo_t info = {0};
         if (waitid(P_PIDFD, (id_t)c->pidfd, &info, WEXITED | WNOHANG) < 0)
@@ -258,13 +255,13 @@ static int local_pump(struct proc *p, struct error *err)
             set_status(p, &info);
         }
     }
+    size_t before = p->out.len + p->err.len;
     take_output(&c->out, &p->out);
     take_output(&c->err, &p->err);
-    /* A process left behind may hold the pipes open for ever: once the command has gone and a
-     * whole round found nothing more, it is over. */
-    bool quiet = exited_before && p->out.len + p->err.len == before;
-    if (c->exited && ((c->out < 0 && c->err < 0) || quiet))
-        p->ended = true;
+    /* All that an ended command has said is in the pipes by now. A process it left behind may hold
+     * them open for ever: what that says is not waited for. */
+    bool silent = p->out.len + p->err.len == before;
+    p->ended = c->exited && silent;
     return 0;
 }
 

@@ -3,6 +3,7 @@
 #include "transport/transport.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ int transport_open(const struct host_spec *spec, struct transport **ret, struct 
                   spec->name ? spec->name : spec->destination);
         return error_hint(err, "run kataloop on the host itself, with `ssh: local`");
     }
+    signal(SIGPIPE, SIG_IGN);
     struct transport *t = xcalloc(1, sizeof(*t));
     t->ops = &transport_local;
     t->name = xstrdup(spec->name ? spec->name : "local");
@@ -166,6 +168,19 @@ int proc_write(struct proc *p, const void *data, size_t len, struct error *err)
         return error_set(err, ERR_FAILED, "standard input of the command is closed");
     strbuf_add(&p->in, data, len);
     return 0;
+}
+
+int proc_flush(struct proc *p, int64_t deadline, struct error *err)
+{
+    bool news;
+    for (;;) {
+        if (!p->ended && pump(p, &news, err) < 0)
+            return -1;
+        if (p->ended || p->in.len == 0)
+            return 0;
+        if (wait_once(&p, 1, deadline, err) < 0)
+            return -1;
+    }
 }
 
 int proc_close_stdin(struct proc *p, struct error *err)

@@ -40,6 +40,7 @@ struct host_spec {
 
 struct transport; /* an open host */
 
+/* Connect. From here on the process ignores SIGPIPE: a command may stop reading at any time. */
 int transport_open(const struct host_spec *spec, struct transport **ret, struct error *err);
 /* Connect again after the connection was lost (same host key, same login). Procs of the old
  * connection report ERR_UNREACHABLE and can only be freed. */
@@ -96,6 +97,8 @@ struct strbuf *proc_err(struct proc *p);
 bool proc_ended(const struct proc *p, struct exit_status *ret);
 /* Queue bytes for standard input (needs keep_stdin). Sent by the pump. */
 int proc_write(struct proc *p, const void *data, size_t len, struct error *err);
+/* Wait until what is queued has gone out, or the command has ended. */
+int proc_flush(struct proc *p, int64_t deadline, struct error *err);
 /* End of file on standard input once what is queued is sent. */
 int proc_close_stdin(struct proc *p, struct error *err);
 /* Send TERM, then after `grace` nanoseconds KILL, to a killable command's process group, and wait
