@@ -31,7 +31,8 @@ int rsync_run(struct transport *t, const struct rsync_job *job, int64_t deadline
               rsync_progress *progress, void *progress_data, struct rsync_stats *ret,
               struct error *err);
 
-/* main() of the hidden verb: argv as rsync gives it behind the program's name. Exit code. */
+/* main() of the hidden verb: argv[0] is the verb, then what rsync gives: host, command. Returns the
+ * exit code. */
 int rsync_shell_main(int argc, char **argv);
 #define RSYNC_SHELL_VERB "__rsync-shell"
 
