@@ -11,7 +11,7 @@
 #include "base/error.h"
 
 enum event_type {
-    EVENT_RUN_START,  /* text: workflow's name; detail: file */
+    EVENT_RUN_START,  /* text: workflow's name; detail: file; host */
     EVENT_STEP_START, /* step, label, kind */
     EVENT_STEP_SKIP,  /* step, label, kind; text: why */
     EVENT_OUTPUT,     /* step; text/len: bytes as they came; is_err */
@@ -38,6 +38,8 @@ struct event {
     int step;          /* index in the plan, from 0; -1: none */
     const char *label; /* borrowed, as all pointers here, for the time of the call */
     const char *kind;
+    const char *section; /* of a step: the recipe it came from, or NULL */
+    const char *host;    /* EVENT_RUN_START: the host's name; NULL: none */
     const char *text;
     size_t len; /* EVENT_OUTPUT: bytes at text */
     bool is_err;

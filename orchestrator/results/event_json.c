@@ -87,6 +87,7 @@ static void put_special(json_t *to, const struct event *e)
     case EVENT_RUN_START:
         put_text(to, "workflow", e->text);
         put_text(to, "file", e->detail);
+        put_text(to, "host", e->host);
         break;
     case EVENT_STEP_START:
         break;
@@ -143,6 +144,7 @@ void event_json(const struct event *e, const char *run, struct strbuf *ret)
             put(o, "step", json_integer(e->step));
         put_text(o, "label", e->label);
         put_text(o, "kind", e->kind);
+        put_text(o, "section", e->section);
     }
     put_special(o, e);
     char *line = json_dumps(o, JSON_COMPACT);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The run on a terminal: a line for each step, and below the one that runs its last lines of
+ * output and how far it is, redrawn some ten times a second. */
+#ifndef REPORT_SINK_TERMINAL_H
+#define REPORT_SINK_TERMINAL_H
+
+#include <stdbool.h>
+
+#include "results/event.h"
+
+/* Is `fd` a terminal that can move its cursor (TERM set and not "dumb")? Else sink_plain.h. */
+bool terminal_capable(int fd);
+/* Does the user want colour (NO_COLOR unset or empty)? */
+bool terminal_wants_colour(void);
+
+struct terminal_options {
+    bool colour;
+    bool ascii; /* no marks outside ASCII */
+};
+/* From NO_COLOR, LC_ALL, LC_CTYPE and LANG. */
+struct terminal_options terminal_options_of_environment(void);
+
+/* Draw on `fd`, which stays open; its width is asked for at each redraw. Control characters in what
+ * is shown are taken out, lines are cut to the width. A step that fails keeps its last lines of
+ * output on the screen, with the error and its hint below. `run` is the run's id, copied. What
+ * EVENT_RUN_END fails with is said here, unless a step's failure has said it: a verb has nothing to
+ * add. Needs events_tick() while nothing happens. */
+struct event_sink sink_terminal_new(int fd, const struct terminal_options *options,
+                                    const char *run);
+
+#endif

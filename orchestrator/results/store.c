@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The store's file: opening, tables, statements, and the states that decide skips. */
+#include "results/store.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "results/store_schema.h"
+
+enum { BUSY_MS = 10000 };
+
+static const char tables[] =
+    "CREATE TABLE runs ("
+    " id TEXT PRIMARY KEY, workflow TEXT NOT NULL, file TEXT NOT NULL, host TEXT NOT NULL,"
+    " folder TEXT, outcome TEXT NOT NULL, error TEXT, started_us INTEGER NOT NULL,"
+    " duration_ns INTEGER NOT NULL, dirty INTEGER NOT NULL, process TEXT NOT NULL) STRICT;"
+    "CREATE INDEX runs_by_start ON runs (started_us);"
+    "CREATE TABLE steps ("
+    " run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, idx INTEGER NOT NULL,"
+    " label TEXT NOT NULL, kind TEXT NOT NULL, section TEXT, outcome TEXT NOT NULL, summary TEXT,"
+    " error TEXT, changed INTEGER NOT NULL, duration_ns INTEGER NOT NULL,"
+    " PRIMARY KEY (run, idx)) STRICT;"
+    "CREATE TABLE samples ("
+    " run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, idx INTEGER NOT NULL,"
+    " section TEXT, sample INTEGER NOT NULL, metric TEXT NOT NULL, unit TEXT NOT NULL,"
+    " value REAL NOT NULL) STRICT;"
+    "CREATE INDEX samples_by_run ON samples (run);"
+    "CREATE TABLE artifacts ("
+    " run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, idx INTEGER NOT NULL,"
+    " name TEXT NOT NULL, path TEXT NOT NULL, bytes INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX artifacts_by_run ON artifacts (run);"
+    "CREATE TABLE state ("
+    " key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, witness TEXT NOT NULL, run TEXT NOT NULL,"
+    " at_us INTEGER NOT NULL) STRICT;"
+    "PRAGMA user_version = 1;";
+
+int store_error(struct store *s, const char *what, struct error *err)
+{
+    int code = sqlite3_errcode(s->db);
+    error_set(err, ERR_FAILED, "%s in `%s`: %s", what, s->path, sqlite3_errmsg(s->db));
+    if (code == SQLITE_FULL)
+        return error_hint(err, "free some space on this machine");
+    if (code == SQLITE_BUSY)
+        return error_hint(err, "another program holds the file; try again when it is done");
+    if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
+        return error_hint(err, "the file is damaged: move it away, and a new one is made");
+    return -1;
+}
+
+static sqlite3_stmt *prepare_v(struct store *s, struct error *err, const char *sql,
+                               const char *format, va_list ap)
+{
+    sqlite3_stmt *stmt = NULL;
+    if (sqlite3_prepare_v2(s->db, sql, -1, &stmt, NULL) != SQLITE_OK) {
+        store_error(s, "preparing a statement", err);
+        return NULL;
+    }
+    int result = SQLITE_OK;
+    for (int i = 0; format[i] && result == SQLITE_OK; i++) {
+        if (format[i] == 's')
+            result = sqlite3_bind_text(stmt, i + 1, va_arg(ap, const char *), -1, SQLITE_TRANSIENT);
+        else if (format[i] == 'i')
+            result = sqlite3_bind_int64(stmt, i + 1, va_arg(ap, int64_t));
+        else
+            result = sqlite3_bind_double(stmt, i + 1, va_arg(ap, double));
+    }
+    if (result == SQLITE_OK)
+        return stmt;
+    store_error(s, "binding a value", err);
+    sqlite3_finalize(stmt);
+    return NULL;
+}
+
+sqlite3_stmt *store_prepare(struct store *s, struct error *err, const char *sql, const char *format,
+                            ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    sqlite3_stmt *stmt = prepare_v(s, err, sql, format, ap);
+    va_end(ap);
+    return stmt;
+}
+
+int store_next(struct store *s, sqlite3_stmt *stmt, struct error *err)
+{
+    int result = sqlite3_step(stmt);
+    if (result == SQLITE_ROW)
+        return 1;
+    return result == SQLITE_DONE ? 0 : store_error(s, "reading or writing", err);
+}
+
+int store_execute(struct store *s, struct error *err, const char *sql, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    sqlite3_stmt *stmt = prepare_v(s, err, sql, format, ap);
+    va_end(ap);
+    if (!stmt)
+        return -1;
+    int result = store_next(s, stmt, err);
+    sqlite3_finalize(stmt);
+    return result < 0 ? -1 : 0;
+}
+
+char *store_text(sqlite3_stmt *stmt, int column)
+{
+    return xstrdup((const char *)sqlite3_column_text(stmt, column));
+}
+
+/* --- opening ----------------------------------------------------------------------------------- */
+
+static int run_sql(struct store *s, const char *sql, const char *what, struct error *err)
+{
+    return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : store_error(s, what, err);
+}
+
+static int version_of(struct store *s, int *ret, struct error *err)
+{
+    sqlite3_stmt *stmt = store_prepare(s, err, "PRAGMA user_version", "");
+    int result = stmt ? store_next(s, stmt, err) : -1;
+    if (result > 0)
+        *ret = sqlite3_column_int(stmt, 0);
+    sqlite3_finalize(stmt);
+    return result < 0 ? -1 : 0;
+}
+
+/* Make the tables, under a lock so that two first runs do not both. */
+static int make_tables(struct store *s, struct error *err)
+{
+    int version = 0;
+    if (run_sql(s, "BEGIN IMMEDIATE", "locking", err) < 0)
+        return -1;
+    int result = version_of(s, &version, err);
+    if (result == 0 && version == 0)
+        result = run_sql(s, tables, "making the tables", err);
+    if (result < 0) {
+        sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL); /* the failure above is what is told */
+        return -1;
+    }
+    return run_sql(s, "COMMIT", "making the tables", err);
+}
+
+static int prepare_file(struct store *s, struct error *err)
+{
+    int version = 0;
+    sqlite3_busy_timeout(s->db, BUSY_MS);
+    if (run_sql(s, "PRAGMA foreign_keys = ON; PRAGMA journal_mode = WAL;", "setting up", err) < 0 ||
+        version_of(s, &version, err) < 0)
+        return -1;
+    if (version > STORE_VERSION) {
+        error_set(err, ERR_FAILED, "`%s` was written by a newer kataloop (format %d, known here: %d)",
+                  s->path, version, STORE_VERSION);
+        return error_hint(err, "use that version, or set KATALOOP_STATE_DIR to another folder");
+    }
+    return version == 0 ? make_tables(s, err) : 0;
+}
+
+int store_open(const char *path, struct store **ret, struct error *err)
+{
+    cleanup_free char *folder = path ? path_dir(path) : state_dir();
+    cleanup_store struct store *s = xcalloc(1, sizeof(*s));
+    s->path = path ? xstrdup(path) : path_join(folder, "kataloop.db");
+    if (fs_mkdir_parents(folder, err) < 0)
+        return -1;
+    if (sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) !=
+        SQLITE_OK)
+        return store_error(s, "opening the store", err);
+    if (chmod(s->path, 0600) < 0) /* errors of commands may hold secrets */
+        return error_set_errno(err, errno, "setting the mode of `%s`", s->path);
+    if (prepare_file(s, err) < 0)
+        return -1;
+    *ret = steal(&s);
+    return 0;
+}
+
+void store_close(struct store *s)
+{
+    if (!s)
+        return;
+    sqlite3_close(s->db); /* every statement was finalized: nothing is left to fail */
+    free(s->path);
+    free(s);
+}
+
+void store_closep_(struct store **s)
+{
+    store_close(*s);
+}
+
+/* --- states ------------------------------------------------------------------------------------ */
+
+void step_state_release(struct step_state *s)
+{
+    free(s->fingerprint);
+    free(s->witness);
+    free(s->run);
+    *s = (struct step_state)STEP_STATE_INIT;
+}
+
+int store_state_get(struct store *s, const char *key, struct step_state *ret, struct error *err)
+{
+    sqlite3_stmt *stmt = store_prepare(
+        s, err, "SELECT fingerprint, witness, run FROM state WHERE key = ?", "s", key);
+    if (!stmt)
+        return -1;
+    step_state_release(ret);
+    int result = store_next(s, stmt, err);
+    if (result > 0)
+        *ret = (struct step_state){store_text(stmt, 0), store_text(stmt, 1), store_text(stmt, 2)};
+    sqlite3_finalize(stmt);
+    return result < 0 ? -1 : 0;
+}
+
+int store_state_put(struct store *s, const char *key, const char *fingerprint, const char *witness,
+                    const char *run, struct error *err)
+{
+    return store_execute(s, err,
+                         "INSERT INTO state (key, fingerprint, witness, run, at_us)"
+                         " VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET"
+                         " fingerprint = excluded.fingerprint, witness = excluded.witness,"
+                         " run = excluded.run, at_us = excluded.at_us",
+                         "ssssi", key, fingerprint, witness, run, clock_wall_usec());
+}
+
+int store_state_forget(struct store *s, const char *key, struct error *err)
+{
+    return store_execute(s, err, "DELETE FROM state WHERE key = ?", "s", key);
+}
