@@ -20,6 +20,7 @@ CFLAGS   ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
             -Wno-format-nonliteral $(WERROR)
 OWN_FLAGS = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DKATALOOP_VERSION='"$(VERSION)"' \
+            -DKATALOOP_RECIPES_DIR='"$(PREFIX)/share/kataloop/recipes"' \
             -Iorchestrator -I. -I$(BUILD)/gen -include orchestrator/base/banned.h -MMD -MP \
             -fstack-protector-strong $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -DKATALOOP_SANITIZED)
 LD_FLAGS  = -pthread $(if $(SAN),-fsanitize=$(SAN))
@@ -28,8 +29,7 @@ sources = $(sort $(wildcard $(1)/*.c))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 BASE_SRC := $(call sources,orchestrator/base)
-# exec/ and steps/ join when the layers they stand on are there (README, "State").
-LOOP_SRC := $(foreach d,base cmd workflow plan transport results report,$(call sources,orchestrator/$(d)))
+LOOP_SRC := $(foreach d,base cmd workflow plan exec steps transport results report,$(call sources,orchestrator/$(d)))
 IMG_SRC  := $(filter-out guestimg/main.c,$(call sources,guestimg))
 UNIT_SRC := $(call sources,tests/unit)
 IMG_UNIT_SRC := $(call sources,tests/unit/guestimg)

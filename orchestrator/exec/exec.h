@@ -39,6 +39,7 @@ struct exec {
     const char *workspace; /* absolute, on the host; borrowed */
     int step;              /* index of the step that runs; -1 before and after */
     const char *label;     /* of that step */
+    const char *section;   /* of that step: its recipe, or NULL */
     char *summary;         /* one line the step leaves for its end event; owned, NULL: none */
     int64_t deadline;      /* of the step that runs */
 
@@ -46,9 +47,9 @@ struct exec {
     size_t n_containers;
     struct replaced_image *replaced;
     size_t n_replaced;
-    char *guestimg;   /* path of guestimg on the host, once it is there */
-    char *image_path; /* what `kata-runtime env` says, once asked */
-    char *run_folder; /* local folder of this run's artifacts, or NULL */
+    char *guestimg;         /* path of guestimg on the host, once it is there */
+    char *image_path;       /* what `kata-runtime env` says, once asked */
+    const char *run_folder; /* local folder of this run's artifacts; borrowed; NULL: none */
 };
 
 /* --- for steps -------------------------------------------------------------------------------- */
@@ -84,12 +85,12 @@ struct plan;
 
 struct exec_options {
     bool force; /* do everything, changed or not */
+    const char *run_id, *run_folder;
 };
 
 /* Run `plan` on the host that is already connected. Emits everything but EVENT_RUN_START and
  * EVENT_RUN_END. Whatever happens, what the run made is taken away again before it returns. */
 int exec_plan(struct transport *host, const struct plan *plan, const struct exec_options *options,
-              struct events *events, struct store *store, const char *run_id,
-              const char *run_folder, struct error *err);
+              struct events *events, struct store *store, struct error *err);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "exec/exec.h"
 
 size_t undo_push(struct undo_stack *s, undo_function *function, const char *what, const char *text)
 {
@@ -35,6 +36,31 @@ size_t undo_pending(const struct undo_stack *s)
     for (size_t i = 0; i < s->len; i++)
         n += s->entries[i].function != NULL;
     return n;
+}
+
+int undo_back_to(struct exec *x, struct undo_stack *s, size_t mark, bool announce,
+                 struct error *err)
+{
+    int result = 0;
+    for (size_t i = s->len; i-- > mark;) {
+        if (!s->entries[i].function)
+            continue;
+        cleanup_error struct error failure = ERROR_INIT, unheard = ERROR_INIT;
+        int undone = undo_one(x, s, i, &failure);
+        struct event e = {.type = EVENT_UNDO,
+                          .step = x->step,
+                          .text = s->entries[i].text,
+                          .failure = undone < 0 ? &failure : NULL};
+        if ((announce || undone < 0) && events_emit(x->events, &e, &unheard) < 0 && result == 0) {
+            error_move(err, &unheard);
+            result = -1;
+        }
+        if (undone < 0 && result == 0) {
+            error_move(err, &failure);
+            result = error_wrap(err, "taking away %s", s->entries[i].text);
+        }
+    }
+    return result;
 }
 
 void undo_release(struct undo_stack *s)

@@ -4,6 +4,7 @@
 #ifndef EXEC_UNDO_H
 #define EXEC_UNDO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +39,10 @@ void undo_forget(struct undo_stack *s, size_t ticket);
 int undo_one(struct exec *x, struct undo_stack *s, size_t ticket, struct error *err);
 /* How many entries still hold. */
 size_t undo_pending(const struct undo_stack *s);
+/* Undo, in reverse, all that was pushed when the stack had `mark` entries or more. `announce`: an
+ * event tells of each. Goes on after a failure; -1 with the first. */
+int undo_back_to(struct exec *x, struct undo_stack *s, size_t mark, bool announce,
+                 struct error *err);
 void undo_release(struct undo_stack *s);
 
 #endif

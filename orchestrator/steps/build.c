@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * build: a build command in a folder of the workspace. */
+#include <string.h>
+
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "exec/exec.h"
 #include "steps/common.h"
@@ -97,6 +100,7 @@ const struct step_kind step_build = {
     .name = "build",
     .help = "run a build's command in the workspace (its sources are synced first)",
     .flags = STEP_SKIPPABLE,
+    .timeout = 30 * 60 * NSEC_PER_SEC,
     .fields = fields,
     .after = after,
     .witness = output_state,

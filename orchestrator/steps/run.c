@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * run: any command on the host. */
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "exec/exec.h"
 #include "steps/common.h"
 #include "steps/step.h"
@@ -42,6 +43,7 @@ static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, 
 const struct step_kind step_run = {
     .name = "run",
     .help = "run a command on the host",
+    .timeout = 10 * 60 * NSEC_PER_SEC,
     .fields = fields,
     .run = run,
 };

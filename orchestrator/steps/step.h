@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "base/sha256.h"
@@ -19,15 +20,18 @@ struct exec; /* exec/exec.h: the run, its host, its events, its undo stack */
  * plan. */
 struct plan_step {
     const struct step_kind *kind;
-    char *label;              /* as people see it: "build agent", "checkpoint 3/10" */
-    char *key;                /* what identifies it from run to run: "<host>/<workflow>/<label>" */
-    struct value *args;       /* checked against kind->fields */
+    char *label;        /* as people see it: "build agent", "checkpoint 3/10" */
+    char *key;          /* what identifies it from run to run: "<folder> <host> <kind> <what>" */
+    struct value *args; /* checked against kind->fields */
     const struct value *host; /* the entry of `hosts` it runs on */
     const char *host_name;
     const struct value *subject; /* the entry (build, image) the primary argument refers to, or
                                     NULL. Borrowed from the file */
     const char *section;         /* the recipe it came from, or NULL */
-    int sample; /* from 1 for a measured repetition; 0: not measured; -1: warm-up */
+    int sample;      /* from 1 for a measured repetition; 0: not measured; -1: warm-up */
+    int pass;        /* steps of one pass through a recipe share it; 0: of no recipe. Containers
+                        made in a pass are removed at its end */
+    int64_t timeout; /* nanoseconds the step may take */
 };
 
 enum step_flags {
@@ -39,6 +43,7 @@ struct step_kind {
     const char *name;
     const char *help; /* one line */
     unsigned flags;
+    int64_t timeout;            /* where the file gives none, nanoseconds */
     const struct field *fields; /* ends with FIELD_END */
     /* Kinds of earlier steps whose change makes this one run again; ends with NULL. */
     const char *const *after;
@@ -61,5 +66,7 @@ struct step_kind {
 /* steps/table.c */
 extern const struct step_kind *const step_kinds[];        /* ends with NULL */
 const struct step_kind *step_kind_find(const char *name); /* NULL: no such kind */
+/* Must `kind` run again when a step of kind `earlier` has changed something (kind->after)? */
+bool step_kind_follows(const struct step_kind *kind, const struct step_kind *earlier);
 
 #endif

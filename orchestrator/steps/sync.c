@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "exec/exec.h"
 #include "plan/scan.h"
@@ -21,7 +22,6 @@ static const struct field fields[] = {
      "rsync patterns of what stays here, and on the host untouched"},
     {"delete", FIELD_BOOL, 0, "false", NULL, NULL, NULL, "remove on the host what is not here"},
     {"become", FIELD_BOOL, 0, "false", NULL, NULL, NULL, "write as root on the host"},
-    {"build", FIELD_REF, 0, NULL, NULL, NULL, "builds", "the build whose sources these are"},
     FIELD_END,
 };
 
@@ -167,6 +167,7 @@ const struct step_kind step_sync = {
     .name = "sync",
     .help = "send changed files to the host",
     .flags = STEP_SKIPPABLE,
+    .timeout = 10 * 60 * NSEC_PER_SEC,
     .fields = fields,
     .fingerprint = fingerprint,
     .witness = witness,

@@ -62,9 +62,8 @@ int transport_status_error(const struct command *cmd, const struct run_result *r
     }
     cleanup_strbuf struct strbuf said = STRBUF_INIT;
     last_lines(r->err.len > 0 ? &r->err : &r->out, &said);
-    cleanup_free char *status = r->status.signal[0]
-                                    ? xasprintf("ended by SIG%s", r->status.signal)
-                                    : xasprintf("exit status %d", r->status.code);
+    cleanup_free char *status = r->status.signal[0] ? xasprintf("ended by SIG%s", r->status.signal)
+                                                    : xasprintf("exit status %d", r->status.code);
     return error_set(err, ERR_FAILED, "%s: `%s`: %s%s%s", what, cmd->argv->items[0], status,
                      said.len > 0 ? ": " : "", strbuf_str(&said));
 }

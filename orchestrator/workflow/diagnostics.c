@@ -10,12 +10,32 @@
 
 enum { EXCERPT = 100 }; /* bytes of a line that are shown */
 
+static struct diagnostics_source *source_of(struct diagnostics *d, const char *file)
+{
+    for (size_t i = 0; i < d->n_sources; i++)
+        if (strcmp(d->sources[i]->file, file) == 0)
+            return d->sources[i];
+    struct diagnostics_source *s = xcalloc(1, sizeof(*s));
+    s->file = xstrdup(file);
+    d->sources = xreallocarray(d->sources, d->n_sources + 1, sizeof(struct diagnostics_source *));
+    d->sources[d->n_sources++] = s;
+    return s;
+}
+
+void diagnostics_source(struct diagnostics *d, const char *file, const char *text)
+{
+    struct diagnostics_source *s = source_of(d, file);
+    free(s->text);
+    s->text = xstrdup(text);
+}
+
 void diagnostics_add(struct diagnostics *d, struct span where, const char *fmt, ...)
 {
     if (d->len >= DIAGNOSTICS_MAX) {
         d->dropped++;
         return;
     }
+    where.file = source_of(d, where.file ? where.file : "?")->file;
     va_list ap;
     va_start(ap, fmt);
     d->items = xreallocarray(d->items, d->len + 1, sizeof(*d->items));
@@ -92,14 +112,23 @@ static void excerpt(const char *line, size_t len, const struct span *where, stru
     strbuf_puts(ret, "^\n");
 }
 
-void diagnostics_format(const struct diagnostics *d, const char *text, struct strbuf *ret)
+static const char *text_of(const struct diagnostics *d, const char *file)
+{
+    for (size_t i = 0; i < d->n_sources; i++)
+        if (d->sources[i]->file == file)
+            return d->sources[i]->text;
+    return NULL;
+}
+
+void diagnostics_format(const struct diagnostics *d, struct strbuf *ret)
 {
     for (size_t i = 0; i < d->len; i++) {
         const struct diagnostic *problem = &d->items[i];
         strbuf_printf(ret, "%s:%d:%d: error: %s\n", problem->where.file, problem->where.line,
                       problem->where.column, problem->message);
         size_t len = 0;
-        const char *line = line_of(text, problem->where.line, &len);
+        const char *text = text_of(d, problem->where.file);
+        const char *line = text ? line_of(text, problem->where.line, &len) : NULL;
         if (line)
             excerpt(line, len, &problem->where, ret);
         if (problem->hint)
@@ -115,6 +144,12 @@ void diagnostics_release(struct diagnostics *d)
         free(d->items[i].message);
         free(d->items[i].hint);
     }
+    for (size_t i = 0; i < d->n_sources; i++) {
+        free(d->sources[i]->file);
+        free(d->sources[i]->text);
+        free(d->sources[i]);
+    }
     free(d->items);
+    free(d->sources);
     *d = (struct diagnostics)DIAGNOSTICS_INIT;
 }

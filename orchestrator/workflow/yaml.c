@@ -294,6 +294,7 @@ struct value *yaml_parse(const char *file, const char *text, size_t len,
                          struct diagnostics *problems)
 {
     const struct span start = {file, 1, 1};
+    diagnostics_source(problems, file, len > YAML_MAX_BYTES ? "" : text);
     size_t before = problems->len + problems->dropped;
     if (len > YAML_MAX_BYTES) {
         diagnostics_add(problems, start, "larger than %d bytes", YAML_MAX_BYTES);

@@ -18,7 +18,7 @@ static void expect_problems(const char *text, const char *expected)
     struct value *root = yaml_parse("f.yaml", text, strlen(text), &problems);
     assert_null(root);
     diagnostics_sort(&problems);
-    diagnostics_format(&problems, text, &shown);
+    diagnostics_format(&problems, &shown);
     assert_string_equal(strbuf_str(&shown), expected);
 }
 
@@ -149,7 +149,7 @@ static void excerpts_are_cut_and_harmless(void **state)
     strbuf_puts(&text, "\x1b[2J!");
     diagnostics_add(&problems, (struct span){"f.yaml", 1, 302}, "bad");
     diagnostics_hint(&problems, "did you mean `%s`?", "good");
-    diagnostics_format(&problems, strbuf_str(&text), &shown);
+    diagnostics_format(&problems, &shown);
     assert_null(strchr(strbuf_str(&shown), '\x1b'));
     assert_non_null(strstr(strbuf_str(&shown), "\xc3\xa4?[2J!\n"));
     assert_non_null(strstr(strbuf_str(&shown), "      = did you mean `good`?\n"));

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A plan, step by step: what is unchanged is left out, what was made is taken away. */
+#include "exec/exec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "plan/plan.h"
+
+struct runner {
+    struct exec x;
+    const struct plan *plan;
+    const struct exec_options *options;
+    struct store *store;
+    bool *changed; /* per step: did it change the host in this run? */
+};
+
+static int emit_step(struct exec *x, enum event_type type, const struct plan_step *s,
+                     const struct event *more, struct error *err)
+{
+    struct event e = more ? *more : (struct event){0};
+    e.type = type;
+    e.step = x->step;
+    e.label = s->label;
+    e.kind = s->kind->name;
+    e.section = s->section;
+    e.sample = s->sample;
+    return events_emit(x->events, &e, err);
+}
+
+/* --- what is unchanged ------------------------------------------------------------------------ */
+
+/* The earlier step of this run whose change makes this one run again, or NULL. */
+static const struct plan_step *changed_before(const struct runner *r, size_t index)
+{
+    const struct step_kind *kind = r->plan->steps[index]->kind;
+    for (size_t i = 0; i < index; i++)
+        if (r->changed[i] && step_kind_follows(kind, r->plan->steps[i]->kind))
+            return r->plan->steps[i];
+    return NULL;
+}
+
+static int may_skip(struct runner *r, size_t index, const char *fingerprint, char **ret_why,
+                    struct error *err)
+{
+    const struct plan_step *s = r->plan->steps[index];
+    if (r->options->force || changed_before(r, index))
+        return 0;
+    cleanup_step_state struct step_state state = STEP_STATE_INIT;
+    if (store_state_get(r->store, s->key, &state, err) < 0)
+        return -1;
+    if (!state.fingerprint || strcmp(state.fingerprint, fingerprint) != 0)
+        return 0;
+    cleanup_strbuf struct strbuf witness = STRBUF_INIT;
+    if (s->kind->witness && s->kind->witness(&r->x, s, &witness, err) < 0)
+        return -1;
+    if (strcmp(strbuf_str(&witness), state.witness ? state.witness : "") != 0)
+        return 0;
+    *ret_why = xasprintf("nothing changed since run %s", state.run);
+    return 0;
+}
+
+static int remember(struct runner *r, const struct plan_step *s, const char *fingerprint,
+                    struct error *err)
+{
+    cleanup_strbuf struct strbuf witness = STRBUF_INIT;
+    if (s->kind->witness && s->kind->witness(&r->x, s, &witness, err) < 0)
+        return -1;
+    return store_state_put(r->store, s->key, fingerprint, strbuf_str(&witness), r->x.run_id, err);
+}
+
+/* --- steps ------------------------------------------------------------------------------------ */
+
+/* A failed step is done again next time, whatever the state says. The failure is what is told. */
+static void forget(struct runner *r, const struct plan_step *s)
+{
+    cleanup_error struct error unheard = ERROR_INIT;
+    (void)store_state_forget(r->store, s->key, &unheard);
+}
+
+static int perform(struct runner *r, size_t index, const char *fingerprint, struct error *err)
+{
+    struct exec *x = &r->x;
+    const struct plan_step *s = r->plan->steps[index];
+    bool changed = true;
+    int64_t start = clock_now();
+    if (emit_step(x, EVENT_STEP_START, s, NULL, err) < 0)
+        return -1;
+    x->deadline = s->timeout > 0 ? deadline_in(s->timeout) : DEADLINE_NEVER;
+    cleanup_error struct error failure = ERROR_INIT;
+    int result = s->kind->run(x, s, &changed, &failure);
+    if (result == 0 && s->kind->flags & STEP_SKIPPABLE)
+        result = remember(r, s, fingerprint, &failure);
+    if (result < 0 && s->kind->flags & STEP_SKIPPABLE)
+        forget(r, s);
+    r->changed[index] = changed;
+    const struct event end = {.duration = clock_now() - start,
+                              .changed = changed,
+                              .text = x->summary,
+                              .failure = result < 0 ? &failure : NULL};
+    cleanup_error struct error unheard = ERROR_INIT;
+    int told = emit_step(x, EVENT_STEP_END, s, &end, &unheard);
+    free(steal(&x->summary));
+    if (result < 0) {
+        error_move(err, &failure);
+        return error_wrap(err, "%s", s->label);
+    }
+    if (told < 0)
+        error_move(err, &unheard);
+    return told;
+}
+
+static int do_step(struct runner *r, size_t index, struct error *err)
+{
+    const struct plan_step *s = r->plan->steps[index];
+    char fingerprint[SHA256_HEX_SIZE] = "";
+    cleanup_free char *why = NULL;
+    r->x.step = (int)index;
+    r->x.label = s->label;
+    r->x.section = s->section;
+    r->x.deadline = deadline_in(60 * NSEC_PER_SEC); /* for looking at the host */
+    if (cancel_check(err) < 0)
+        return -1;
+    if (s->kind->flags & STEP_SKIPPABLE && (plan_fingerprint(r->plan, s, fingerprint, err) < 0 ||
+                                            may_skip(r, index, fingerprint, &why, err) < 0))
+        return error_wrap(err, "%s", s->label);
+    if (!why)
+        return perform(r, index, fingerprint, err);
+    const struct event skip = {.text = why};
+    return emit_step(&r->x, EVENT_STEP_SKIP, s, &skip, err);
+}
+
+static int do_steps(struct runner *r, struct error *err)
+{
+    size_t mark = 0;
+    for (size_t i = 0; i < r->plan->len; i++) {
+        int pass = r->plan->steps[i]->pass;
+        if (i > 0 && pass != r->plan->steps[i - 1]->pass)
+            mark = r->x.undo.len;
+        if (do_step(r, i, err) < 0)
+            return -1;
+        bool last_of_pass = i + 1 == r->plan->len || r->plan->steps[i + 1]->pass != pass;
+        if (pass > 0 && last_of_pass) {
+            r->x.deadline = deadline_in(120 * NSEC_PER_SEC);
+            if (undo_back_to(&r->x, &r->x.undo, mark, false, err) < 0)
+                return -1;
+        }
+    }
+    return 0;
+}
+
+/* Whatever happened, take away what was made: shielded from Ctrl-C, over a new connection where the
+ * old one is lost. */
+static int clean_up(struct runner *r, bool announce, struct error *err)
+{
+    struct exec *x = &r->x;
+    if (undo_pending(&x->undo) == 0)
+        return 0;
+    cancel_shield_begin();
+    x->step = -1;
+    x->deadline = deadline_in(120 * NSEC_PER_SEC);
+    int result = transport_is_lost(x->host) ? transport_reconnect(x->host, err) : 0;
+    if (result == 0)
+        result = undo_back_to(x, &x->undo, 0, announce, err);
+    else
+        error_hint(err, "left on %s: %zu things of run %s; the next run there takes them away",
+                   transport_name(x->host), undo_pending(&x->undo), x->run_id);
+    cancel_shield_end();
+    return result;
+}
+
+/* --- the whole -------------------------------------------------------------------------------- */
+
+static char *workspace_of(const struct plan *plan, struct transport *host, struct error *err)
+{
+    const char *workspace = value_get_string(plan->host, "workspace");
+    if (workspace[0] == '/')
+        return xstrdup(workspace);
+    cleanup_strv struct strv argv = STRV_INIT;
+    strv_push(&argv, "pwd");
+    const struct command cmd = {.argv = &argv};
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    if (transport_check(host, &cmd, deadline_in(60 * NSEC_PER_SEC), "asking for the login folder",
+                        &r, err) < 0)
+        return NULL;
+    strbuf_rtrim(&r.out);
+    return strcmp(workspace, ".") == 0 ? xstrdup(strbuf_str(&r.out))
+                                       : xasprintf("%s/%s", strbuf_str(&r.out), workspace);
+}
+
+static void exec_release(struct exec *x)
+{
+    for (size_t i = 0; i < x->n_containers; i++) {
+        free(x->containers[i].name);
+        free(x->containers[i].id);
+        free(x->containers[i].runtime);
+    }
+    for (size_t i = 0; i < x->n_replaced; i++) {
+        free(x->replaced[i].path);
+        free(x->replaced[i].previous);
+    }
+    free(x->containers);
+    free(x->replaced);
+    free(x->guestimg);
+    free(x->image_path);
+    free(x->summary);
+    undo_release(&x->undo);
+}
+
+int exec_plan(struct transport *host, const struct plan *plan, const struct exec_options *options,
+              struct events *events, struct store *store, struct error *err)
+{
+    cleanup_free char *workspace = workspace_of(plan, host, err);
+    if (!workspace)
+        return -1;
+    cleanup_free bool *changed = xcalloc(plan->len + 1, sizeof(bool));
+    struct runner r = {
+        .x = {.host = host,
+              .events = events,
+              .run_id = options->run_id,
+              .run_folder = options->run_folder,
+              .folder = plan->file->folder,
+              .workspace = workspace,
+              .step = -1},
+        .plan = plan,
+        .options = options,
+        .store = store,
+        .changed = changed,
+    };
+    int result = do_steps(&r, err);
+    cleanup_error struct error failure = ERROR_INIT;
+    if (clean_up(&r, result < 0, &failure) < 0 && result == 0) {
+        error_move(err, &failure);
+        result = -1;
+    }
+    exec_release(&r.x);
+    return result;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What steps call: events in the step's name, commands with the step's deadline. */
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "exec/exec.h"
+
+#define TICK       (100 * NSEC_PER_MSEC) /* how often what moves on a terminal is drawn */
+#define KILL_GRACE (5 * NSEC_PER_SEC)    /* between TERM and KILL */
+
+void exec_summary(struct exec *x, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    free(x->summary);
+    x->summary = xvasprintf(fmt, ap);
+    va_end(ap);
+}
+
+int exec_note(struct exec *x, struct error *err, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    cleanup_free char *text = xvasprintf(fmt, ap);
+    va_end(ap);
+    struct event e = {.type = EVENT_NOTE, .step = x->step, .label = x->label, .text = text};
+    return events_emit(x->events, &e, err);
+}
+
+int exec_progress(struct exec *x, const char *text, int64_t done, int64_t total, struct error *err)
+{
+    struct event e = {.type = EVENT_PROGRESS,
+                      .step = x->step,
+                      .label = x->label,
+                      .text = text,
+                      .done = done,
+                      .total = total};
+    return events_emit(x->events, &e, err);
+}
+
+int exec_sample(struct exec *x, int sample, const struct metric *metrics, size_t n,
+                struct error *err)
+{
+    struct event e = {.type = EVENT_SAMPLE,
+                      .step = x->step,
+                      .label = x->label,
+                      .section = x->section,
+                      .sample = sample,
+                      .metrics = metrics,
+                      .n_metrics = n};
+    return events_emit(x->events, &e, err);
+}
+
+static int emit_output(struct exec *x, const struct strbuf *b, bool is_err, struct error *err)
+{
+    if (b->len == 0)
+        return 0;
+    struct event e = {.type = EVENT_OUTPUT,
+                      .step = x->step,
+                      .label = x->label,
+                      .text = b->data,
+                      .len = b->len,
+                      .is_err = is_err};
+    return events_emit(x->events, &e, err);
+}
+
+/* Pass on what came, keep the end of it. */
+static int take(struct exec *x, struct strbuf *from, struct strbuf *to, size_t keep, bool is_err,
+                struct error *err)
+{
+    int result = emit_output(x, from, is_err, err);
+    strbuf_add(to, from->data, from->len);
+    strbuf_truncate(from, 0);
+    if (to->len > 2 * keep)
+        strbuf_consume(to, to->len - keep);
+    return result;
+}
+
+/* proc_wait_any for one, with ticks. */
+static int wait_ticking(struct exec *x, struct proc *p, struct error *err)
+{
+    for (;;) {
+        size_t index;
+        cleanup_error struct error failure = ERROR_INIT;
+        if (proc_wait_any(&p, 1, deadline_min(x->deadline, deadline_in(TICK)), &index, &failure) ==
+            0)
+            return 0;
+        if (failure.code != ERR_TIMEOUT || clock_now() >= x->deadline) {
+            error_move(err, &failure);
+            return -1;
+        }
+        events_tick(x->events);
+    }
+}
+
+int exec_stream(struct exec *x, const struct command *cmd, size_t keep, struct run_result *ret,
+                struct error *err)
+{
+    cleanup_proc struct proc *p = NULL;
+    run_result_release(ret);
+    if (proc_start(x->host, cmd, &p, err) < 0)
+        return -1;
+    int result = 0;
+    while (result == 0 && !proc_ended(p, NULL)) {
+        result = wait_ticking(x, p, err);
+        if (result == 0)
+            result = take(x, proc_out(p), &ret->out, keep, false, err);
+        if (result == 0)
+            result = take(x, proc_err(p), &ret->err, keep, true, err);
+    }
+    if (result == 0) {
+        proc_ended(p, &ret->status);
+        return 0;
+    }
+    cleanup_error struct error unheard = ERROR_INIT;
+    if (cmd->killable && !transport_is_lost(x->host) && proc_kill(p, KILL_GRACE, &unheard) < 0)
+        error_hint(err, "the command may still run on %s: %s", transport_name(x->host),
+                   unheard.message);
+    return -1;
+}
+
+int exec_run_command(struct exec *x, const struct command *cmd, struct run_result *ret,
+                     struct error *err)
+{
+    return transport_run(x->host, cmd, x->deadline, ret, err);
+}
+
+int exec_check_command(struct exec *x, const struct command *cmd, const char *what,
+                       struct run_result *ret, struct error *err)
+{
+    return transport_check(x->host, cmd, x->deadline, what, ret, err);
+}
+
+int exec_pause(struct exec *x, int64_t nsec, const char *waiting_for, struct error *err)
+{
+    int64_t until = deadline_in(nsec);
+    do {
+        if (cancel_check(err) < 0)
+            return -1;
+        if (clock_now() >= x->deadline)
+            return error_set(err, ERR_TIMEOUT, "timed out waiting for %s", waiting_for);
+        int64_t next = deadline_min(deadline_min(until, x->deadline), deadline_in(TICK));
+        struct pollfd fd = {.fd = cancel_fd(), .events = POLLIN};
+        if (poll(&fd, 1, deadline_poll_ms(next)) < 0 && errno != EINTR)
+            return error_set_errno(err, errno, "waiting for %s", waiting_for);
+        events_tick(x->events);
+    } while (clock_now() < until);
+    return 0;
+}
+
+char *exec_host_path(const struct exec *x, const char *path)
+{
+    return path_join(x->workspace, path);
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * From a workflow to its steps. */
+#include "plan/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/parse.h"
+#include "base/suggest.h"
+#include "workflow/steps.h"
+#include "workflow/variables.h"
+
+/* Where the steps being planned come from. */
+struct context {
+    struct plan *plan;
+    struct diagnostics *problems;
+    const struct value *values; /* of the variables */
+    const char *section;        /* recipe, or NULL */
+    int sample, samples;        /* this one, and how many; warm-ups: -1 */
+    int nth;                    /* of the warm-ups or samples, from 1 */
+    int pass;
+    int *passes; /* how many there have been */
+};
+
+static void plan_steps(const struct context *c, const struct value *steps);
+
+/* Keep a value until the plan is freed. */
+static struct value *keep(struct plan *p, struct value *v)
+{
+    p->scraps = xreallocarray(p->scraps, p->n_scraps + 1, sizeof(struct value *));
+    p->scraps[p->n_scraps++] = v;
+    return v;
+}
+
+static const struct field *primary_of(const struct step_kind *kind)
+{
+    for (const struct field *f = kind->fields; f->name; f++)
+        if (f->flags & FIELD_PRIMARY)
+            return f;
+    return NULL;
+}
+
+/* What the step is about, as people see it: "agent", "src/agent/". */
+static char *subject_text(const struct plan_step *s)
+{
+    cleanup_strbuf struct strbuf b = STRBUF_INIT;
+    const struct field *primary = primary_of(s->kind);
+    if (s->kind->describe)
+        s->kind->describe(s, &b);
+    else if (primary && value_get_string(s->args, primary->name))
+        strbuf_puts(&b, value_get_string(s->args, primary->name));
+    return strbuf_steal(&b);
+}
+
+static char *make_label(const struct context *c, const struct plan_step *s, const char *subject,
+                        const char *name)
+{
+    cleanup_strbuf struct strbuf b = STRBUF_INIT;
+    if (name)
+        strbuf_puts(&b, name);
+    else
+        strbuf_printf(&b, "%s%s%s", s->kind->name, *subject ? " " : "", subject);
+    if (c->sample > 0)
+        strbuf_printf(&b, " %d/%d", c->nth, c->samples);
+    else if (c->sample < 0)
+        strbuf_printf(&b, " warm-up %d", c->nth);
+    return strbuf_steal(&b);
+}
+
+static struct plan_step *add_step(const struct context *c, const struct step_kind *kind,
+                                  struct value *args, const char *name, int64_t timeout)
+{
+    struct plan *p = c->plan;
+    struct plan_step *s = xcalloc(1, sizeof(*s));
+    *s = (struct plan_step){
+        .kind = kind,
+        .args = args,
+        .host = p->host,
+        .host_name = p->host_name,
+        .section = c->section,
+        .sample = c->sample,
+        .pass = c->pass,
+        .timeout = timeout > 0 ? timeout : kind->timeout,
+    };
+    const struct field *primary = primary_of(kind);
+    if (primary && primary->type == FIELD_REF)
+        s->subject = value_get(value_get(p->file->root, primary->ref),
+                               value_get_string(args, primary->name));
+    cleanup_free char *subject = subject_text(s);
+    s->label = make_label(c, s, subject, name);
+    s->key = xasprintf("%s %s %s %s", p->file->folder, p->host_name, kind->name, subject);
+    p->steps = xreallocarray(p->steps, p->len + 1, sizeof(struct plan_step *));
+    p->steps[p->len++] = s;
+    return s;
+}
+
+/* A build is its syncs, then the build. */
+static void add_syncs(const struct context *c, const struct value *build)
+{
+    const struct value *list = value_get(build, "sync");
+    const struct step_kind *sync = step_kind_find("sync");
+    for (size_t i = 0; list && i < list->len; i++) {
+        struct value *raw = value_new_map(list->items[i]->span);
+        value_set(raw, "from", raw->span, value_copy(list->items[i]));
+        static const char *const passed_on[] = {"exclude", "delete"};
+        for (size_t j = 0; j < ARRAY_SIZE(passed_on); j++)
+            value_set(raw, passed_on[j], raw->span, value_copy(value_get(build, passed_on[j])));
+        struct value *expanded = variables_expand(raw, c->values);
+        const struct schema_scope scope = {.root = c->plan->file->root};
+        add_step(c, sync, schema_apply(expanded, sync->fields, "sync", &scope, c->problems), NULL,
+                 0);
+        value_free(expanded);
+        value_free(raw);
+    }
+}
+
+static void plan_recipe(const struct context *outer, const struct value *args)
+{
+    const struct recipe *r = workflow_recipe(outer->plan->file, value_get_string(args, "recipe"));
+    const struct value *params = value_get(r->root, "params");
+    const struct value *with = value_get(args, "with");
+    struct value *values = keep(outer->plan, value_copy(outer->values));
+    for (size_t i = 0; params && i < params->len; i++) {
+        const struct value *given = value_get(with, params->keys[i]);
+        const struct value *v = given ? given : value_get(params->items[i], "default");
+        if (v)
+            value_set(values, params->keys[i], v->span, value_copy(v));
+    }
+    struct context c = *outer;
+    c.values = values;
+    c.section = r->name;
+    c.pass = ++*c.passes;
+    if (value_get(r->root, "steps"))
+        plan_steps(&c, value_get(r->root, "steps"));
+    const struct value *measure = value_get(r->root, "measure");
+    if (!measure)
+        return;
+    int64_t repeat = value_get_int(args, "repeat", value_get_int(r->root, "repeat", 1));
+    int64_t warmup = value_get_int(args, "warmup", value_get_int(r->root, "warmup", 0));
+    c.samples = repeat < PLAN_MAX_STEPS ? (int)repeat : PLAN_MAX_STEPS;
+    for (int64_t i = 0; i < warmup + repeat && c.plan->len < PLAN_MAX_STEPS; i++) {
+        c.sample = i < warmup ? -1 : (int)(i - warmup) + 1;
+        c.nth = c.sample < 0 ? (int)i + 1 : c.sample;
+        c.pass = ++*c.passes;
+        plan_steps(&c, measure);
+    }
+}
+
+static void plan_step(const struct context *c, const struct value *step)
+{
+    const char *kind_name = value_get_string(step, "kind");
+    const struct schema_scope scope = {.root = c->plan->file->root};
+    struct value *expanded = variables_expand(step, c->values);
+    struct value *args = schema_apply(value_get(expanded, "args"), steps_fields(kind_name),
+                                      kind_name, &scope, c->problems);
+    int64_t timeout = value_get_duration(expanded, "timeout", 0);
+    const char *name = value_get_string(expanded, "name");
+    const struct step_kind *kind = step_kind_find(kind_name);
+    if (!kind)
+        keep(c->plan, args);
+    if (c->problems->len > 0) {
+        if (kind)
+            value_free(args);
+    } else if (strcmp(kind_name, STEP_RECIPE) == 0) {
+        plan_recipe(c, args);
+    } else if (strcmp(kind_name, STEP_WORKFLOW) == 0) {
+        const char *other = value_get_string(args, STEP_WORKFLOW);
+        plan_steps(
+            c, value_get(value_get(value_get(c->plan->file->root, "workflows"), other), "steps"));
+    } else {
+        const struct value *build = strcmp(kind_name, "build") == 0
+                                        ? value_get(value_get(c->plan->file->root, "builds"),
+                                                    value_get_string(args, "build"))
+                                        : NULL;
+        if (build)
+            add_syncs(c, build);
+        add_step(c, kind, args, name,
+                 timeout > 0 ? timeout : value_get_duration(build, "timeout", 0));
+    }
+    value_free(expanded);
+}
+
+static void plan_steps(const struct context *c, const struct value *steps)
+{
+    for (size_t i = 0; i < steps->len && c->plan->len < PLAN_MAX_STEPS; i++)
+        plan_step(c, steps->items[i]);
+}
+
+static int choose(struct plan *p, const char *name, struct error *err)
+{
+    const struct value *workflows = value_get(p->file->root, "workflows");
+    if (!name)
+        name = value_get_string(p->file->root, "default");
+    if (workflows->len == 0)
+        return error_set(err, ERR_USAGE, "`%s` has no workflow", p->file->path);
+    for (size_t i = 0; i < workflows->len; i++) {
+        if (name && strcmp(workflows->keys[i], name) != 0)
+            continue;
+        p->workflow = workflows->keys[i];
+        p->host_name = value_get_string(workflows->items[i], "host");
+        p->host = value_get(value_get(p->file->root, "hosts"), p->host_name);
+        return 0;
+    }
+    error_set(err, ERR_USAGE, "`%s` has no workflow `%s`", p->file->path, name);
+    const char *near = suggest(name, (const char *const *)workflows->keys, workflows->len);
+    if (near)
+        return error_hint(err, "did you mean `%s`?", near);
+    cleanup_strbuf struct strbuf known = STRBUF_INIT;
+    for (size_t i = 0; i < workflows->len; i++)
+        strbuf_printf(&known, "%s%s", i > 0 ? ", " : "", workflows->keys[i]);
+    return error_hint(err, "it has: %s", strbuf_str(&known));
+}
+
+int plan_make(const struct workflow_file *file, const char *workflow, struct plan **ret,
+              struct diagnostics *problems, struct error *err)
+{
+    cleanup_plan struct plan *p = xcalloc(1, sizeof(*p));
+    p->file = file;
+    if (choose(p, workflow, err) < 0)
+        return -1;
+    const struct value *entry = value_get(value_get(file->root, "workflows"), p->workflow);
+    struct value *values = keep(p, value_new_map(entry->span));
+    const char *workspace = value_get_string(p->host, "workspace");
+    value_set(values, "host.name", entry->span, value_new_scalar(p->host_name, entry->span));
+    value_set(values, "host.workspace", entry->span, value_new_scalar(workspace, entry->span));
+    int passes = 0;
+    const struct context c = {.plan = p, .problems = problems, .values = values, .passes = &passes};
+    plan_steps(&c, value_get(entry, "steps"));
+    if (problems->len > 0) {
+        diagnostics_sort(problems);
+        return error_set(err, ERR_USAGE, "%zu problem%s in `%s`", problems->len,
+                         problems->len == 1 ? "" : "s", file->path);
+    }
+    if (p->len >= PLAN_MAX_STEPS)
+        return error_set(err, ERR_USAGE, "workflow `%s` has more than %d steps", p->workflow,
+                         PLAN_MAX_STEPS);
+    *ret = steal(&p);
+    return 0;
+}
+
+static void step_free(struct plan_step *s)
+{
+    free(s->label);
+    free(s->key);
+    value_free(s->args);
+    free(s);
+}
+
+void plan_free(struct plan *p)
+{
+    if (!p)
+        return;
+    for (size_t i = 0; i < p->len; i++)
+        step_free(p->steps[i]);
+    for (size_t i = 0; i < p->n_scraps; i++)
+        value_free(p->scraps[i]);
+    free(p->steps);
+    free(p->scraps);
+    free(p);
+}
+
+void plan_freep_(struct plan **p)
+{
+    plan_free(*p);
+}
+
+static bool names_step(const struct plan *p, size_t i, const char *name)
+{
+    int64_t number;
+    if (parse_int(name, &number))
+        return number == (int64_t)i + 1;
+    const struct plan_step *s = p->steps[i];
+    return strcmp(s->kind->name, name) == 0 || strncmp(s->label, name, strlen(name)) == 0;
+}
+
+static int no_such_step(const struct plan *p, const char *name, struct error *err)
+{
+    const char *labels[64];
+    size_t n = 0;
+    for (size_t i = 0; i < p->len && n < ARRAY_SIZE(labels); i++)
+        labels[n++] = p->steps[i]->label;
+    error_set(err, ERR_USAGE, "workflow `%s` has no step `%s`", p->workflow, name);
+    const char *near = suggest(name, labels, n);
+    if (near)
+        return error_hint(err, "did you mean `%s`?", near);
+    return error_hint(err, "`kataloop plan` lists its steps; a step is named by its number, its "
+                           "label or its kind");
+}
+
+int plan_select(struct plan *p, const char *from, const char *only, struct error *err)
+{
+    size_t kept = 0;
+    bool begun = from == NULL;
+    bool any = only == NULL;
+    for (size_t i = 0; i < p->len; i++) {
+        begun = begun || names_step(p, i, from);
+        any = any || names_step(p, i, only);
+    }
+    if (!begun || !any)
+        return no_such_step(p, begun ? only : from, err);
+    bool *keep_it = xcalloc(p->len, sizeof(bool));
+    begun = from == NULL;
+    for (size_t i = 0; i < p->len; i++) {
+        begun = begun || names_step(p, i, from);
+        keep_it[i] = begun && (!only || names_step(p, i, only));
+    }
+    for (size_t i = 0; i < p->len; i++) {
+        if (keep_it[i])
+            p->steps[kept++] = p->steps[i];
+        else
+            step_free(p->steps[i]);
+    }
+    p->len = kept;
+    free(keep_it);
+    return 0;
+}

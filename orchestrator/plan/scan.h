@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a tree of this machine looks like, without reading its files. */
+#ifndef PLAN_SCAN_H
+#define PLAN_SCAN_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/sha256.h"
+#include "base/strv.h"
+
+struct scan_stats {
+    int64_t files; /* regular files */
+    int64_t bytes; /* their sizes */
+};
+
+/* Add every entry below `root` (or `root` itself, a file) to the digest: name, type, permissions,
+ * size, modification time, target of a link; in order of name, so that the same tree gives the same
+ * digest. `exclude`: rsync patterns, of which names, "name/", "/anchored" and "path/with/slash"
+ * with the wildcards of fnmatch(3) are understood; what another pattern would leave out is in the
+ * digest, which can only make it change more often. `stats` may be NULL. */
+int scan_tree(const char *root, const struct strv *exclude, struct sha256 *digest,
+              struct scan_stats *stats, struct error *err);
+
+#endif

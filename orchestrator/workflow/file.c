@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Workflow files and recipes from the disk. */
+#include "workflow/file.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/fs.h"
+#include "base/strv.h"
+#include "workflow/steps.h"
+#include "workflow/yaml.h"
+
+static const char *const become_choices[] = {"sudo", "none", NULL};
+static const char *const host_key_choices[] = {"ask", "accept-new", "strict", NULL};
+static const char *const engine_choices[] = {"auto", "guestfs", "ext4", NULL};
+static const char *const param_types[] = {"string", "int", "bool", "duration", NULL};
+
+static const struct field host_fields[] = {
+    {"ssh", FIELD_STRING, FIELD_REQUIRED | FIELD_PRIMARY, NULL, NULL, NULL, NULL,
+     "user@host:port, a name of ~/.ssh/config, or `local` for this machine"},
+    {"workspace", FIELD_STRING, 0, ".", NULL, NULL, NULL, "folder of the sources on the host"},
+    {"become", FIELD_ENUM, 0, "sudo", NULL, become_choices, NULL,
+     "how root is reached where the login user is not root"},
+    {"identity", FIELD_STRING, 0, NULL, NULL, NULL, NULL, "private key file, tried first"},
+    {"known_hosts", FIELD_STRING, 0, NULL, NULL, NULL, NULL,
+     "file of known host keys, instead of the user's"},
+    {"ssh_config", FIELD_STRING, 0, NULL, NULL, NULL, NULL, "instead of ~/.ssh/config"},
+    {"host_key", FIELD_ENUM, 0, "ask", NULL, host_key_choices, NULL,
+     "what to do with an unknown host key"},
+    {"connect_timeout", FIELD_DURATION, 0, "20s", NULL, NULL, NULL,
+     "how long connecting and logging in may take"},
+    FIELD_END,
+};
+
+static const struct field build_fields[] = {
+    {"sync", FIELD_LIST, 0, NULL, NULL, NULL, NULL,
+     "files and folders sent to the same place in the workspace first"},
+    {"exclude", FIELD_LIST, 0, "target/ .git/", NULL, NULL, NULL,
+     "rsync patterns of what stays here, and on the host untouched"},
+    {"delete", FIELD_BOOL, 0, "false", NULL, NULL, NULL, "remove on the host what is not here"},
+    {"dir", FIELD_STRING, 0, ".", NULL, NULL, NULL, "folder to build in, below the workspace"},
+    {"run", FIELD_COMMAND, FIELD_REQUIRED | FIELD_PRIMARY, NULL, NULL, NULL, NULL,
+     "the build command"},
+    {"env", FIELD_STRINGS, 0, NULL, NULL, NULL, NULL, "environment variables of the build"},
+    {"output", FIELD_STRING, 0, NULL, NULL, NULL, NULL, "the file it makes, from `dir`"},
+    {"timeout", FIELD_DURATION, 0, "30m", NULL, NULL, NULL, "the longest it may take"},
+    FIELD_END,
+};
+
+static const struct field image_fields[] = {
+    {"path", FIELD_STRING, FIELD_PRIMARY, "auto", NULL, NULL, NULL,
+     "the image on the host; auto: what `kata-runtime env` says"},
+    {"keep", FIELD_INT, 0, "5", NULL, NULL, NULL, "previous versions kept for roll-back"},
+    {"engine", FIELD_ENUM, 0, "auto", NULL, engine_choices, NULL, "what changes the image"},
+    FIELD_END,
+};
+
+static const struct field workflow_entry_fields[] = {
+    {"help", FIELD_STRING, 0, NULL, NULL, NULL, NULL, "one line about it"},
+    {"host", FIELD_REF, FIELD_REQUIRED, NULL, NULL, NULL, "hosts", "where it runs"},
+    {"steps", FIELD_STEPS, FIELD_REQUIRED | FIELD_PRIMARY, NULL, NULL, NULL, NULL,
+     "what it does, in order"},
+    FIELD_END,
+};
+
+const struct field workflow_file_fields[] = {
+    {"version", FIELD_INT, FIELD_REQUIRED, NULL, NULL, NULL, NULL,
+     "version of this file's format: 1"},
+    {"default", FIELD_REF, 0, NULL, NULL, NULL, "workflows",
+     "the workflow that `kataloop run` runs; else the first"},
+    {"hosts", FIELD_NAMED, FIELD_REQUIRED, NULL, host_fields, NULL, NULL,
+     "machines that run containerd"},
+    {"builds", FIELD_NAMED, 0, NULL, build_fields, NULL, NULL, "what is built, and how"},
+    {"images", FIELD_NAMED, 0, NULL, image_fields, NULL, NULL, "guest images on the hosts"},
+    {"workflows", FIELD_NAMED, FIELD_REQUIRED, NULL, workflow_entry_fields, NULL, NULL,
+     "lists of steps by name"},
+    FIELD_END,
+};
+
+static const struct field param_fields[] = {
+    {"type", FIELD_ENUM, 0, "string", NULL, param_types, NULL, "what its values look like"},
+    {"default", FIELD_STRING, FIELD_PRIMARY, NULL, NULL, NULL, NULL,
+     "its value where none is given; without one it must be given"},
+    {"help", FIELD_STRING, 0, NULL, NULL, NULL, NULL, "one line about it"},
+    FIELD_END,
+};
+
+const struct field recipe_file_fields[] = {
+    {"version", FIELD_INT, FIELD_REQUIRED, NULL, NULL, NULL, NULL,
+     "version of this file's format: 1"},
+    {"help", FIELD_STRING, FIELD_REQUIRED, NULL, NULL, NULL, NULL, "one line about the recipe"},
+    {"params", FIELD_NAMED, 0, NULL, param_fields, NULL, NULL, "what can be set with `with`"},
+    {"steps", FIELD_STEPS, 0, NULL, NULL, NULL, NULL, "what is done once, first"},
+    {"measure", FIELD_STEPS, 0, NULL, NULL, NULL, NULL, "what is done for each sample"},
+    {"repeat", FIELD_INT, 0, "1", NULL, NULL, NULL, "how many samples, where none is given"},
+    {"warmup", FIELD_INT, 0, "0", NULL, NULL, NULL, "how many repetitions before them"},
+    FIELD_END,
+};
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+static void check_version(const struct value *root, struct diagnostics *problems)
+{
+    const struct value *version = value_get(root, "version");
+    if (version && version->kind == VALUE_SCALAR && value_get_int(root, "version", 0) != 1) {
+        diagnostics_add(problems, version->span, "version %s is not known here", version->text);
+        diagnostics_hint(problems, "this program reads version 1");
+    }
+}
+
+/* A file as a tree that `fields` describe; NULL with problems, or with an error. */
+static struct value *read_checked(const char *path, const struct field *fields,
+                                  const struct value *scope_root, bool with_params,
+                                  struct diagnostics *problems, struct error *err)
+{
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    if (fs_read(path, YAML_MAX_BYTES, &text, err) < 0) {
+        err->code = ERR_USAGE;
+        return NULL;
+    }
+    struct value *raw = yaml_parse(path, strbuf_str(&text), text.len, problems);
+    if (!raw)
+        return NULL;
+    const struct schema_scope scope = {
+        .root = scope_root ? scope_root : raw,
+        .params = with_params ? value_get(raw, "params") : NULL,
+    };
+    struct value *root = schema_apply(raw, fields, path_base(path), &scope, problems);
+    check_version(root, problems);
+    value_free(raw);
+    return root;
+}
+
+int workflow_find(const char *folder, char **ret, struct error *err)
+{
+    cleanup_free char *at = realpath(folder, NULL);
+    if (!at)
+        return error_set_errno(err, errno, "looking at `%s`", folder);
+    for (;;) {
+        cleanup_free char *path = path_join(at, WORKFLOW_FILE_NAME);
+        if (access(path, F_OK) == 0) {
+            *ret = steal(&path);
+            return 0;
+        }
+        if (strcmp(at, "/") == 0)
+            break;
+        char *up = path_dir(at);
+        free(at);
+        at = up;
+    }
+    error_set(err, ERR_USAGE, "there is no " WORKFLOW_FILE_NAME " in `%s` or a folder above it",
+              folder);
+    return error_hint(err, "name one with `-f FILE`");
+}
+
+void workflow_recipe_folders(const char *folder, struct strv *ret)
+{
+    strv_push_owned(ret, path_join(folder, "recipes"));
+    const char *named = getenv("KATALOOP_RECIPES");
+    if (named && *named)
+        strv_push(ret, named);
+    char exe[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+    if (n > 0) {
+        exe[n] = '\0';
+        cleanup_free char *bin = path_dir(exe);
+        cleanup_free char *above = path_dir(bin);
+        strv_push_owned(ret, path_join(above, "recipes"));
+    }
+    strv_push(ret, KATALOOP_RECIPES_DIR);
+}
+
+static bool name_is_plain(const char *name)
+{
+    return *name && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                 "-_") == strlen(name);
+}
+
+const struct recipe *workflow_recipe(const struct workflow_file *f, const char *name)
+{
+    for (size_t i = 0; i < f->n_recipes; i++)
+        if (strcmp(f->recipes[i]->name, name) == 0)
+            return f->recipes[i];
+    return NULL;
+}
+
+/* --- recipes ---------------------------------------------------------------------------------- */
+
+struct checker {
+    struct workflow_file *file;
+    struct diagnostics *problems;
+    struct strv chain; /* "workflow x", "recipe y": what is being looked into, outermost first */
+    struct strv done;  /* what has been looked into */
+};
+
+static void check_steps(struct checker *c, const struct value *steps);
+
+/* Begin to look into `what`, which `where` refers to. False: done before, or a cycle, which is a
+ * problem. */
+static bool enter(struct checker *c, const char *what, struct span where)
+{
+    if (strv_contains(&c->chain, what)) {
+        cleanup_strbuf struct strbuf way = STRBUF_INIT;
+        for (size_t i = 0; i < c->chain.len; i++)
+            strbuf_printf(&way, "%s → ", c->chain.items[i]);
+        diagnostics_add(c->problems, where, "%s comes back to itself", what);
+        diagnostics_hint(c->problems, "%s%s", strbuf_str(&way), what);
+        return false;
+    }
+    if (strv_contains(&c->done, what))
+        return false;
+    strv_push(&c->chain, what);
+    return true;
+}
+
+static void leave(struct checker *c)
+{
+    strv_push_owned(&c->done, c->chain.items[--c->chain.len]);
+    c->chain.items[c->chain.len] = NULL;
+}
+
+static const struct recipe *load_recipe(struct checker *c, const struct value *name)
+{
+    const struct recipe *known = workflow_recipe(c->file, name->text);
+    if (known)
+        return known;
+    cleanup_strv struct strv folders = STRV_INIT;
+    workflow_recipe_folders(c->file->folder, &folders);
+    for (size_t i = 0; name_is_plain(name->text) && i < folders.len; i++) {
+        cleanup_free char *path = xasprintf("%s/%s.yaml", folders.items[i], name->text);
+        if (access(path, F_OK) < 0)
+            continue;
+        struct recipe *r = xcalloc(1, sizeof(*r));
+        r->name = xstrdup(name->text);
+        r->path = steal(&path);
+        c->file->recipes =
+            xreallocarray(c->file->recipes, c->file->n_recipes + 1, sizeof(struct recipe *));
+        c->file->recipes[c->file->n_recipes++] = r;
+        cleanup_error struct error unread = ERROR_INIT;
+        r->root =
+            read_checked(r->path, recipe_file_fields, c->file->root, true, c->problems, &unread);
+        if (unread.message)
+            diagnostics_add(c->problems, name->span, "%s", unread.message);
+        return r;
+    }
+    diagnostics_add(c->problems, name->span, "there is no recipe `%s`", name->text);
+    cleanup_strbuf struct strbuf where = STRBUF_INIT;
+    for (size_t i = 0; i < folders.len; i++)
+        strbuf_printf(&where, "%s%s", i > 0 ? ", " : "", folders.items[i]);
+    diagnostics_hint(c->problems, "looked in %s", strbuf_str(&where));
+    return NULL;
+}
+
+static const struct {
+    const char *name;
+    enum field_type type;
+} value_types[] = {{"string", FIELD_STRING},
+                   {"int", FIELD_INT},
+                   {"bool", FIELD_BOOL},
+                   {"duration", FIELD_DURATION}};
+
+/* A value of a parameter against its type. */
+static void check_param_value(struct checker *c, const struct value *param, const char *name,
+                              const struct value *v)
+{
+    const char *type = value_get_string(param, "type");
+    struct field field = {.name = name, .type = FIELD_STRING};
+    for (size_t i = 0; type && i < ARRAY_SIZE(value_types); i++)
+        if (strcmp(value_types[i].name, type) == 0)
+            field.type = value_types[i].type;
+    if (!strstr(v->text, "${")) /* the plan looks at it once the variable is known */
+        (void)schema_check_scalar(v, &field, NULL, c->problems);
+}
+
+static void check_with(struct checker *c, const struct value *args, const struct recipe *r)
+{
+    const struct value *params = value_get(r->root, "params");
+    const struct value *with = value_get(args, "with");
+    for (size_t i = 0; with && i < with->len; i++) {
+        const struct value *param = value_get(params, with->keys[i]);
+        if (param && with->items[i]->kind == VALUE_SCALAR)
+            check_param_value(c, param, with->keys[i], with->items[i]);
+        if (param)
+            continue;
+        cleanup_free char *message =
+            xasprintf("recipe `%s` has no parameter `%s`", r->name, with->keys[i]);
+        schema_unknown(c->problems, with->key_spans[i], message, with->keys[i],
+                       params ? (const char *const *)params->keys : NULL, params ? params->len : 0);
+    }
+    for (size_t i = 0; params && i < params->len; i++)
+        if (!value_get(params->items[i], "default") && !value_get(with, params->keys[i]))
+            diagnostics_add(c->problems, args->span, "recipe `%s` needs `%s` in `with`", r->name,
+                            params->keys[i]);
+}
+
+static void check_recipe_file(struct checker *c, const struct recipe *r, struct span where)
+{
+    cleanup_free char *what = xasprintf("recipe %s", r->name);
+    if (!enter(c, what, where))
+        return;
+    const struct value *params = value_get(r->root, "params");
+    for (size_t i = 0; params && i < params->len; i++) {
+        const struct value *fallback = value_get(params->items[i], "default");
+        if (fallback)
+            check_param_value(c, params->items[i], params->keys[i], fallback);
+    }
+    check_steps(c, value_get(r->root, "steps"));
+    check_steps(c, value_get(r->root, "measure"));
+    leave(c);
+}
+
+static void check_workflow(struct checker *c, const char *name, struct span where)
+{
+    cleanup_free char *what = xasprintf("workflow %s", name);
+    const struct value *entry = value_get(value_get(c->file->root, "workflows"), name);
+    if (!entry || !enter(c, what, where))
+        return;
+    check_steps(c, value_get(entry, "steps"));
+    leave(c);
+}
+
+static void check_step(struct checker *c, const struct value *step)
+{
+    const char *kind = value_get_string(step, "kind");
+    const struct value *args = value_get(step, "args");
+    const struct value *name = value_get(args, kind);
+    if (!name || name->kind != VALUE_SCALAR)
+        return;
+    if (strcmp(kind, STEP_WORKFLOW) == 0)
+        check_workflow(c, name->text, name->span);
+    if (strcmp(kind, STEP_RECIPE) != 0)
+        return;
+    const struct recipe *r = load_recipe(c, name);
+    if (!r || !r->root)
+        return;
+    check_with(c, args, r);
+    check_recipe_file(c, r, name->span);
+}
+
+static void check_steps(struct checker *c, const struct value *steps)
+{
+    for (size_t i = 0; steps && steps->kind == VALUE_LIST && i < steps->len; i++)
+        check_step(c, steps->items[i]);
+}
+
+static void check_workflows(struct checker *c)
+{
+    const struct value *workflows = value_get(c->file->root, "workflows");
+    for (size_t i = 0; workflows && i < workflows->len; i++)
+        check_workflow(c, workflows->keys[i], workflows->key_spans[i]);
+}
+
+int workflow_load(const char *path, struct workflow_file **ret, struct diagnostics *problems,
+                  struct error *err)
+{
+    cleanup_workflow_file struct workflow_file *f = xcalloc(1, sizeof(*f));
+    cleanup_free char *real = realpath(path, NULL);
+    if (!real) {
+        error_set_errno(err, errno, "opening `%s`", path);
+        err->code = ERR_USAGE;
+        return -1;
+    }
+    f->path = xstrdup(path);
+    f->folder = path_dir(real);
+    cleanup_error struct error unread = ERROR_INIT;
+    f->root = read_checked(f->path, workflow_file_fields, NULL, false, problems, &unread);
+    if (unread.message) {
+        error_move(err, &unread);
+        return -1;
+    }
+    if (f->root) {
+        struct checker c = {.file = f, .problems = problems};
+        check_workflows(&c);
+        strv_release(&c.chain);
+        strv_release(&c.done);
+    }
+    if (problems->len > 0) {
+        diagnostics_sort(problems);
+        size_t n = problems->len + problems->dropped;
+        return error_set(err, ERR_USAGE, "%zu problem%s in `%s`", n, n == 1 ? "" : "s", path);
+    }
+    *ret = steal(&f);
+    return 0;
+}
+
+void workflow_file_free(struct workflow_file *f)
+{
+    if (!f)
+        return;
+    for (size_t i = 0; i < f->n_recipes; i++) {
+        free(f->recipes[i]->name);
+        free(f->recipes[i]->path);
+        value_free(f->recipes[i]->root);
+        free(f->recipes[i]);
+    }
+    free(f->recipes);
+    value_free(f->root);
+    free(f->path);
+    free(f->folder);
+    free(f);
+}
+
+void workflow_file_freep_(struct workflow_file **f)
+{
+    workflow_file_free(*f);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A workflow file and the recipes it uses, checked as a whole. */
+#ifndef WORKFLOW_FILE_H
+#define WORKFLOW_FILE_H
+
+#include "base/error.h"
+#include "workflow/diagnostics.h"
+#include "workflow/schema.h"
+#include "workflow/value.h"
+
+/* A recipe: a scenario with parameters. */
+struct recipe {
+    char *name;         /* of the file, without ".yaml" */
+    char *path;         /* as shown in messages */
+    struct value *root; /* checked against recipe_file_fields */
+};
+
+struct workflow_file {
+    char *path;              /* as shown in messages */
+    char *folder;            /* absolute: what relative paths in it start from */
+    struct value *root;      /* checked against workflow_file_fields */
+    struct recipe **recipes; /* those its workflows use; owned */
+    size_t n_recipes;
+};
+
+#define WORKFLOW_FILE_NAME "kataloop.yaml"
+
+extern const struct field workflow_file_fields[], recipe_file_fields[];
+
+/* Look for kataloop.yaml in `folder` and those above it, as git looks for .git. The caller frees
+ * *ret. Not found: ERR_USAGE with what to do. */
+int workflow_find(const char *folder, char **ret, struct error *err);
+/* Read and check a file and its recipes. A file that cannot be read is an error; what is wrong in
+ * it is in `problems`, and then *ret is NULL and the error says how many. */
+int workflow_load(const char *path, struct workflow_file **ret, struct diagnostics *problems,
+                  struct error *err);
+void workflow_file_free(struct workflow_file *f); /* NULL is fine */
+#define cleanup_workflow_file __attribute__((cleanup(workflow_file_freep_)))
+void workflow_file_freep_(struct workflow_file **f);
+
+/* A recipe that the file uses; NULL: none of that name. */
+const struct recipe *workflow_recipe(const struct workflow_file *f, const char *name);
+/* Folders in which recipes are looked for, first to last: recipes/ beside the workflow file,
+ * $KATALOOP_RECIPES, recipes/ beside the folder of this program, the installed ones. Those that
+ * come from nowhere are left out. */
+struct strv;
+void workflow_recipe_folders(const char *folder, struct strv *ret);
+
+#endif
