@@ -15,7 +15,7 @@
 
 enum { BUSY_MS = 10000 };
 
-static const char tables[] =
+static const char first_tables[] =
     "CREATE TABLE runs ("
     " id TEXT PRIMARY KEY, workflow TEXT NOT NULL, file TEXT NOT NULL, host TEXT NOT NULL,"
     " folder TEXT, outcome TEXT NOT NULL, error TEXT, started_us INTEGER NOT NULL,"
@@ -37,8 +37,14 @@ static const char tables[] =
     "CREATE INDEX artifacts_by_run ON artifacts (run);"
     "CREATE TABLE state ("
     " key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, witness TEXT NOT NULL, run TEXT NOT NULL,"
-    " at_us INTEGER NOT NULL) STRICT;"
-    "PRAGMA user_version = 1;";
+    " at_us INTEGER NOT NULL) STRICT;";
+
+/* What leads from format i to format i + 1; format 0 is an empty file. Entries are never changed,
+ * only added: there are files of each format out there. */
+static const char *const migrations[] = {
+    first_tables,
+};
+_Static_assert(ARRAY_SIZE(migrations) == STORE_VERSION, "a migration for each format");
 
 int store_error(struct store *s, const char *what, struct error *err)
 {
@@ -46,8 +52,10 @@ int store_error(struct store *s, const char *what, struct error *err)
     error_set(err, ERR_FAILED, "%s in `%s`: %s", what, s->path, sqlite3_errmsg(s->db));
     if (code == SQLITE_FULL)
         return error_hint(err, "free some space on this machine");
-    if (code == SQLITE_BUSY)
+    if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
         return error_hint(err, "another program holds the file; try again when it is done");
+    if (code == SQLITE_READONLY || code == SQLITE_CANTOPEN || code == SQLITE_PERM)
+        return error_hint(err, "set KATALOOP_STATE_DIR to a folder that can be written");
     if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
         return error_hint(err, "the file is damaged: move it away, and a new one is made");
     return -1;
@@ -113,7 +121,7 @@ char *store_text(sqlite3_stmt *stmt, int column)
     return xstrdup((const char *)sqlite3_column_text(stmt, column));
 }
 
-/* --- opening ----------------------------------------------------------------------------------- */
+/* --- opening --------------------------------------------------------------------------------- */
 
 static int run_sql(struct store *s, const char *sql, const char *what, struct error *err)
 {
@@ -130,16 +138,26 @@ static int version_of(struct store *s, int *ret, struct error *err)
     return result < 0 ? -1 : 0;
 }
 
-/* Make the tables, under a lock so that two first runs do not both. */
-static int make_tables(struct store *s, struct error *err)
+/* Under a lock, so that two first runs do not both. */
+static int migrate_locked(struct store *s, struct error *err)
 {
     int version = 0;
+    if (version_of(s, &version, err) < 0)
+        return -1;
+    for (; version < STORE_VERSION; version++) {
+        cleanup_free char *sql =
+            xasprintf("%s PRAGMA user_version = %d;", migrations[version], version + 1);
+        if (run_sql(s, sql, "making the tables", err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int migrate(struct store *s, struct error *err)
+{
     if (run_sql(s, "BEGIN IMMEDIATE", "locking", err) < 0)
         return -1;
-    int result = version_of(s, &version, err);
-    if (result == 0 && version == 0)
-        result = run_sql(s, tables, "making the tables", err);
-    if (result < 0) {
+    if (migrate_locked(s, err) < 0) {
         sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL); /* the failure above is what is told */
         return -1;
     }
@@ -150,15 +168,20 @@ static int prepare_file(struct store *s, struct error *err)
 {
     int version = 0;
     sqlite3_busy_timeout(s->db, BUSY_MS);
-    if (run_sql(s, "PRAGMA foreign_keys = ON; PRAGMA journal_mode = WAL;", "setting up", err) < 0 ||
-        version_of(s, &version, err) < 0)
+    if (version_of(s, &version, err) < 0)
         return -1;
     if (version > STORE_VERSION) {
-        error_set(err, ERR_FAILED, "`%s` was written by a newer kataloop (format %d, known here: %d)",
-                  s->path, version, STORE_VERSION);
+        error_set(err, ERR_FAILED,
+                  "`%s` was written by a newer kataloop (format %d, known here: %d)", s->path,
+                  version, STORE_VERSION);
         return error_hint(err, "use that version, or set KATALOOP_STATE_DIR to another folder");
     }
-    return version == 0 ? make_tables(s, err) : 0;
+    /* NORMAL: what a power cut takes is the last rows, never the file (sqlite.org/wal.html). */
+    if (run_sql(s,
+                "PRAGMA foreign_keys = ON; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;",
+                "setting up", err) < 0)
+        return -1;
+    return version < STORE_VERSION ? migrate(s, err) : 0;
 }
 
 int store_open(const char *path, struct store **ret, struct error *err)
@@ -193,7 +216,7 @@ void store_closep_(struct store **s)
     store_close(*s);
 }
 
-/* --- states ------------------------------------------------------------------------------------ */
+/* --- states ---------------------------------------------------------------------------------- */
 
 void step_state_release(struct step_state *s)
 {

@@ -20,7 +20,7 @@ void store_close(struct store *s); /* NULL is fine */
 #define cleanup_store __attribute__((cleanup(store_closep_)))
 void store_closep_(struct store **s);
 
-/* --- what decides skips ------------------------------------------------------------------------ */
+/* --- what decides skips ---------------------------------------------------------------------- */
 
 /* How it was after a step last succeeded. All NULL: it never did, or was forgotten. */
 struct step_state {
@@ -38,7 +38,7 @@ int store_state_put(struct store *s, const char *key, const char *fingerprint, c
                     const char *run, struct error *err);
 int store_state_forget(struct store *s, const char *key, struct error *err);
 
-/* --- runs: written by sink_store.c ------------------------------------------------------------- */
+/* --- runs: written by sink_store.c ----------------------------------------------------------- */
 
 struct store_run {
     char *id, *workflow, *file, *host, *folder; /* folder: of the run's files; may be NULL */
@@ -51,7 +51,7 @@ struct store_run {
 struct store_step {
     int index;
     char *label, *kind, *section; /* section: recipe, or NULL */
-    char *outcome;                /* "ok", "failed", "skipped", "running" */
+    char *outcome;                /* "ok", "failed", "skipped", "running", "lost" */
     char *summary, *error;        /* NULL: none. Of a skipped step the summary says why */
     bool changed;
     int64_t duration_ns;
@@ -60,6 +60,7 @@ struct store_step {
 struct store_sample {
     int step, sample; /* -1: warm-up */
     char *section;    /* recipe, or NULL */
+    char *label;      /* of the step; read only, kept with the steps */
     char *metric, *unit;
     double value;
 };
@@ -82,10 +83,11 @@ int store_add_artifact(struct store *s, const char *run, const struct store_arti
                        struct error *err);
 /* Say whether the run may have left things on its host. */
 int store_set_dirty(struct store *s, const char *run, bool dirty, struct error *err);
-/* Give runs whose process has gone without ending them the outcome "lost". */
+/* Give runs whose process has gone without ending them the outcome "lost". Then store_runs() with
+ * `dirty_only` lists what is to be cleaned up. */
 int store_mark_lost(struct store *s, struct error *err);
 
-/* --- reading ----------------------------------------------------------------------------------- */
+/* --- reading --------------------------------------------------------------------------------- */
 
 /* The youngest `limit` runs, youngest first. `host` NULL: of all hosts; `dirty_only`: those that
  * may have left things behind and run no more. The caller frees with store_runs_free. */

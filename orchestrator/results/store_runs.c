@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Runs, their steps, samples and artifacts: rows in, rows out. */
+ * Runs: begun, ended, lost, listed and found. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -35,11 +35,12 @@ static char *process_mark(int64_t pid)
 int store_add_run(struct store *s, const struct store_run *run, struct error *err)
 {
     cleanup_free char *mark = process_mark(getpid());
-    return store_execute(s, err,
-                         "INSERT INTO runs (id, workflow, file, host, folder, outcome, started_us,"
-                         " duration_ns, dirty, process) VALUES (?, ?, ?, ?, ?, 'running', ?, 0, 1, ?)",
-                         "sssssis", run->id, run->workflow, run->file, run->host, run->folder,
-                         run->started_us, mark ? mark : "");
+    return store_execute(
+        s, err,
+        "INSERT INTO runs (id, workflow, file, host, folder, outcome, started_us,"
+        " duration_ns, dirty, process) VALUES (?, ?, ?, ?, ?, 'running', ?, 0, 1, ?)",
+        "sssssis", run->id, run->workflow, run->file, run->host, run->folder, run->started_us,
+        mark ? mark : "");
 }
 
 int store_end_run(struct store *s, const char *id, const char *outcome, const char *error,
@@ -56,38 +57,6 @@ int store_set_dirty(struct store *s, const char *run, bool dirty, struct error *
                          run);
 }
 
-int store_put_step(struct store *s, const char *run, const struct store_step *step,
-                   struct error *err)
-{
-    return store_execute(s, err,
-                         "INSERT OR REPLACE INTO steps (run, idx, label, kind, section, outcome,"
-                         " summary, error, changed, duration_ns)"
-                         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                         "sissssssii", run, (int64_t)step->index, step->label, step->kind,
-                         step->section, step->outcome, step->summary, step->error,
-                         (int64_t)step->changed, step->duration_ns);
-}
-
-int store_add_sample(struct store *s, const char *run, const struct store_sample *sample,
-                     struct error *err)
-{
-    return store_execute(s, err,
-                         "INSERT INTO samples (run, idx, section, sample, metric, unit, value)"
-                         " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                         "sisissd", run, (int64_t)sample->step, sample->section,
-                         (int64_t)sample->sample, sample->metric, sample->unit, sample->value);
-}
-
-int store_add_artifact(struct store *s, const char *run, const struct store_artifact *artifact,
-                       struct error *err)
-{
-    return store_execute(s, err,
-                         "INSERT INTO artifacts (run, idx, name, path, bytes)"
-                         " VALUES (?, ?, ?, ?, ?)",
-                         "sissi", run, (int64_t)artifact->step, artifact->name, artifact->path,
-                         artifact->bytes);
-}
-
 static bool process_lives(const char *mark)
 {
     cleanup_free char *pid_text = xstrndup(mark, strcspn(mark, " "));
@@ -98,8 +67,22 @@ static bool process_lives(const char *mark)
     return now && strcmp(now, mark) == 0;
 }
 
+/* Not where it has ended in the meantime. */
+static int mark_lost(struct store *s, const char *run, struct error *err)
+{
+    if (store_execute(s, err,
+                      "UPDATE steps SET outcome = 'lost' WHERE outcome = 'running' AND run IN"
+                      " (SELECT id FROM runs WHERE id = ? AND outcome = 'running')",
+                      "s", run) < 0)
+        return -1;
+    return store_execute(
+        s, err, "UPDATE runs SET outcome = 'lost' WHERE id = ? AND outcome = 'running'", "s", run);
+}
+
 int store_mark_lost(struct store *s, struct error *err)
 {
+    char **lost = NULL;
+    size_t n = 0;
     sqlite3_stmt *stmt =
         store_prepare(s, err, "SELECT id, process FROM runs WHERE outcome = 'running'", "");
     if (!stmt)
@@ -108,17 +91,20 @@ int store_mark_lost(struct store *s, struct error *err)
     while ((result = store_next(s, stmt, err)) > 0) {
         if (process_lives((const char *)sqlite3_column_text(stmt, 1)))
             continue;
-        if (store_execute(s, err, "UPDATE runs SET outcome = 'lost' WHERE id = ?", "s",
-                          (const char *)sqlite3_column_text(stmt, 0)) < 0) {
-            result = -1;
-            break;
-        }
+        lost = xreallocarray(lost, n + 1, sizeof(*lost));
+        lost[n++] = store_text(stmt, 0);
     }
     sqlite3_finalize(stmt);
+    for (size_t i = 0; i < n; i++) {
+        if (result == 0)
+            result = mark_lost(s, lost[i], err);
+        free(lost[i]);
+    }
+    free(lost);
     return result;
 }
 
-/* --- reading ----------------------------------------------------------------------------------- */
+/* --- reading --------------------------------------------------------------------------------- */
 
 #define RUN_COLUMNS                                                                                \
     "SELECT id, workflow, file, host, folder, outcome, error, started_us, duration_ns, dirty"      \
@@ -184,8 +170,9 @@ int store_runs(struct store *s, const char *host, bool dirty_only, int limit,
 {
     sqlite3_stmt *stmt = store_prepare(
         s, err,
-        RUN_COLUMNS "WHERE (?1 IS NULL OR host = ?1) AND (?2 = 0 OR (dirty AND outcome <> 'running'))"
-                    " ORDER BY started_us DESC, id DESC LIMIT ?3",
+        RUN_COLUMNS
+        "WHERE (?1 IS NULL OR host = ?1) AND (?2 = 0 OR (dirty AND outcome <> 'running'))"
+        " ORDER BY started_us DESC, id DESC LIMIT ?3",
         "sii", host, (int64_t)dirty_only, (int64_t)limit);
     return read_runs(s, stmt, ret, ret_n, err);
 }
@@ -197,7 +184,9 @@ int store_find_run(struct store *s, const char *name, struct store_run *ret, str
     sqlite3_stmt *stmt =
         strcmp(name, "latest") == 0
             ? store_prepare(s, err, RUN_COLUMNS "ORDER BY started_us DESC, id DESC LIMIT 1", "")
-            : store_prepare(s, err, RUN_COLUMNS "WHERE substr(id, 1, length(?1)) = ?1 ORDER BY id",
+            : store_prepare(s, err,
+                            RUN_COLUMNS "WHERE ?1 <> '' AND substr(id, 1, length(?1)) = ?1"
+                                        " ORDER BY id",
                             "s", name);
     if (read_runs(s, stmt, &runs, &n, err) < 0)
         return -1;
@@ -210,121 +199,9 @@ int store_find_run(struct store *s, const char *name, struct store_run *ret, str
         result = error_hint(err, "`kataloop results` lists them");
     } else {
         error_set(err, ERR_USAGE, "`%s` is the start of %zu runs", name, n);
-        result = error_hint(err, "%s and %s are the first; give more of it", runs[0].id, runs[1].id);
+        result =
+            error_hint(err, "%s and %s are the first; give more of it", runs[0].id, runs[1].id);
     }
     store_runs_free(runs, n);
     return result;
-}
-
-int store_steps(struct store *s, const char *run, struct store_step **ret, size_t *ret_n,
-                struct error *err)
-{
-    sqlite3_stmt *stmt = store_prepare(s, err,
-                                       "SELECT idx, label, kind, section, outcome, summary, error,"
-                                       " changed, duration_ns FROM steps WHERE run = ? ORDER BY idx",
-                                       "s", run);
-    struct store_step *steps = NULL;
-    size_t n = 0;
-    int result = stmt ? 0 : -1;
-    while (stmt && (result = store_next(s, stmt, err)) > 0) {
-        steps = xreallocarray(steps, n + 1, sizeof(*steps));
-        steps[n++] = (struct store_step){
-            .index = sqlite3_column_int(stmt, 0),
-            .label = store_text(stmt, 1),
-            .kind = store_text(stmt, 2),
-            .section = store_text(stmt, 3),
-            .outcome = store_text(stmt, 4),
-            .summary = store_text(stmt, 5),
-            .error = store_text(stmt, 6),
-            .changed = sqlite3_column_int(stmt, 7) != 0,
-            .duration_ns = sqlite3_column_int64(stmt, 8),
-        };
-    }
-    sqlite3_finalize(stmt);
-    *ret = steps;
-    *ret_n = n;
-    return result < 0 ? -1 : 0;
-}
-
-void store_steps_free(struct store_step *steps, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        free(steps[i].label);
-        free(steps[i].kind);
-        free(steps[i].section);
-        free(steps[i].outcome);
-        free(steps[i].summary);
-        free(steps[i].error);
-    }
-    free(steps);
-}
-
-int store_samples(struct store *s, const char *run, struct store_sample **ret, size_t *ret_n,
-                  struct error *err)
-{
-    sqlite3_stmt *stmt = store_prepare(s, err,
-                                       "SELECT idx, section, sample, metric, unit, value"
-                                       " FROM samples WHERE run = ? ORDER BY rowid",
-                                       "s", run);
-    struct store_sample *samples = NULL;
-    size_t n = 0;
-    int result = stmt ? 0 : -1;
-    while (stmt && (result = store_next(s, stmt, err)) > 0) {
-        samples = xreallocarray(samples, n + 1, sizeof(*samples));
-        samples[n++] = (struct store_sample){
-            .step = sqlite3_column_int(stmt, 0),
-            .section = store_text(stmt, 1),
-            .sample = sqlite3_column_int(stmt, 2),
-            .metric = store_text(stmt, 3),
-            .unit = store_text(stmt, 4),
-            .value = sqlite3_column_double(stmt, 5),
-        };
-    }
-    sqlite3_finalize(stmt);
-    *ret = samples;
-    *ret_n = n;
-    return result < 0 ? -1 : 0;
-}
-
-void store_samples_free(struct store_sample *samples, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        free(samples[i].section);
-        free(samples[i].metric);
-        free(samples[i].unit);
-    }
-    free(samples);
-}
-
-int store_artifacts(struct store *s, const char *run, struct store_artifact **ret, size_t *ret_n,
-                    struct error *err)
-{
-    sqlite3_stmt *stmt = store_prepare(
-        s, err, "SELECT idx, name, path, bytes FROM artifacts WHERE run = ? ORDER BY rowid", "s",
-        run);
-    struct store_artifact *artifacts = NULL;
-    size_t n = 0;
-    int result = stmt ? 0 : -1;
-    while (stmt && (result = store_next(s, stmt, err)) > 0) {
-        artifacts = xreallocarray(artifacts, n + 1, sizeof(*artifacts));
-        artifacts[n++] = (struct store_artifact){
-            .step = sqlite3_column_int(stmt, 0),
-            .name = store_text(stmt, 1),
-            .path = store_text(stmt, 2),
-            .bytes = sqlite3_column_int64(stmt, 3),
-        };
-    }
-    sqlite3_finalize(stmt);
-    *ret = artifacts;
-    *ret_n = n;
-    return result < 0 ? -1 : 0;
-}
-
-void store_artifacts_free(struct store_artifact *artifacts, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        free(artifacts[i].name);
-        free(artifacts[i].path);
-    }
-    free(artifacts);
 }

@@ -7,7 +7,7 @@
 
 #include "results/store.h"
 
-/* PRAGMA user_version. A change of the tables raises it and adds its step in store.c. */
+/* PRAGMA user_version. A change of the tables raises it and adds its migration in store.c. */
 #define STORE_VERSION 1
 
 struct store {
