@@ -85,6 +85,48 @@ int text_cut(const char *text, int width, bool ascii, struct strbuf *ret)
     return columns + 1;
 }
 
+/* Bytes of `text` for a line of `room` columns, at least one character. *ret_next: where the line
+ * after it begins. */
+static size_t line_length(const char *text, int room, size_t *ret_next)
+{
+    size_t len = strlen(text), i = 0, space = 0;
+    int columns = 0;
+    while (i < len) {
+        uint32_t code;
+        int wide;
+        size_t took = next_character(text + i, len - i, &code, &wide);
+        columns += wide > 0 ? wide : 0;
+        if (columns > room && i > 0)
+            break;
+        if (code == ' ')
+            space = i;
+        i += took;
+    }
+    if (i < len && text[i] == ' ')
+        space = i;
+    size_t end = i < len && space > 0 ? space : i;
+    *ret_next = end + strspn(text + end, " ");
+    return end;
+}
+
+void text_wrap(const char *text, int width, int indent, struct strbuf *ret)
+{
+    locale_t before = enter_utf8();
+    bool first = true;
+    do {
+        int room = first ? width : width - indent;
+        size_t next;
+        size_t len = line_length(text, room > 0 ? room : 1, &next);
+        for (int i = 0; !first && i < indent; i++)
+            strbuf_putc(ret, ' ');
+        strbuf_add(ret, text, len);
+        strbuf_putc(ret, '\n');
+        text += next;
+        first = false;
+    } while (*text);
+    uselocale(before);
+}
+
 /* Bytes of the escape sequence at p, where p[0] is ESC (ECMA-48). One that does not end takes the
  * rest: what it hides cannot be told from what it shows. */
 static size_t escape_length(const char *p, size_t n)

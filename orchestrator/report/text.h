@@ -16,6 +16,11 @@ int text_width(const char *text);
  * ("…", or "~" with `ascii`). Returns the columns appended. */
 int text_cut(const char *text, int width, bool ascii, struct strbuf *ret);
 
+/* Append `text` in lines of at most `width` columns, broken between words where that is possible;
+ * the second and later ones begin with `indent` spaces, each ends with a newline. A width too small
+ * for that counts as indent + 1. */
+void text_wrap(const char *text, int width, int indent, struct strbuf *ret);
+
 /* Append `data` as one line that is safe to show: terminal escape sequences, control characters and
  * those that change the direction of text are left out, a tab is spaces up to the next multiple of
  * 8 columns of `ret`'s new part, a line break is a space, bytes that are no UTF-8 are U+FFFD. */

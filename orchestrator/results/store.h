@@ -51,7 +51,7 @@ struct store_run {
 struct store_step {
     int index;
     char *label, *kind, *section; /* section: recipe, or NULL */
-    char *outcome;                /* "ok", "failed", "skipped", "running", "lost" */
+    char *outcome;                /* "skipped", or one of those of a run */
     char *summary, *error;        /* NULL: none. Of a skipped step the summary says why */
     bool changed;
     int64_t duration_ns;
