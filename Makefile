@@ -29,12 +29,12 @@ sources = $(sort $(wildcard $(1)/*.c))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 BASE_SRC := $(call sources,orchestrator/base)
-LOOP_SRC := $(foreach d,base cmd workflow plan exec steps transport results report,$(call sources,orchestrator/$(d)))
+LOOP_SRC := $(foreach d,base cmd workflow plan exec steps transport results report criu,$(call sources,orchestrator/$(d)))
 IMG_SRC  := $(filter-out guestimg/main.c,$(call sources,guestimg))
 UNIT_SRC := $(call sources,tests/unit)
 IMG_UNIT_SRC := $(call sources,tests/unit/guestimg)
 
-LOOP_PKGS := libssh2 libfyaml jansson sqlite3 libcrypto
+LOOP_PKGS := libssh2 libfyaml jansson sqlite3 libcrypto libprotobuf-c
 # Everything but libguestfs goes into guestimg itself, so that it runs on hosts that lack them;
 # libguestfs is loaded when that engine is used (docs/decisions.md).
 IMG_STATIC := ext2fs com_err jansson crypto
@@ -56,7 +56,7 @@ $(BUILD)/kataloop: $(BUILD)/obj/orchestrator/main.o $(BUILD)/libkataloop.a
 $(BUILD)/guestimg: $(BUILD)/obj/guestimg/main.o $(BUILD)/libguestimg.a
 	$(CC) $(CFLAGS) $(LD_FLAGS) $(LDFLAGS) -o $@ $^ $(IMG_LIBS)
 
-$(BUILD)/libkataloop.a: $(call objects,$(LOOP_SRC))
+$(BUILD)/libkataloop.a: $(call objects,$(LOOP_SRC)) $(BUILD)/obj/gen/criu/stats.pb-c.o
 $(BUILD)/libguestimg.a: $(call objects,$(IMG_SRC) $(BASE_SRC))
 $(BUILD)/lib%.a:
 	rm -f $@
@@ -65,6 +65,17 @@ $(BUILD)/lib%.a:
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(OWN_FLAGS) $(CPPFLAGS) $(LOOP_CFLAGS) $(IMG_CFLAGS) -c -o $@ $<
+
+# What protoc-c makes of CRIU's figures.
+$(BUILD)/gen/%.pb-c.c: orchestrator/%.proto
+	@mkdir -p $(@D)
+	protoc-c --proto_path=orchestrator --c_out=$(BUILD)/gen $<
+
+$(BUILD)/obj/gen/%.o: $(BUILD)/gen/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(OWN_FLAGS) $(CPPFLAGS) $(LOOP_CFLAGS) -c -o $@ $<
+
+$(BUILD)/obj/orchestrator/criu/stats.o: $(BUILD)/gen/criu/stats.pb-c.c
 
 # Other flags or another compiler: build everything again.
 FLAGS_NOW := $(CC) $(CFLAGS) $(CPPFLAGS) $(OWN_FLAGS) $(LOOP_CFLAGS) $(IMG_CFLAGS)
