@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * results/: the store, and the sink that fills it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <math.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/fs.h"
+#include "results/sink_store.h"
+#include "results/store_schema.h"
+
+struct fixture {
+    char folder[64];
+    char *path;
+    struct store *store;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *f = xcalloc(1, sizeof(*f));
+    snprintf(f->folder, sizeof(f->folder), "/tmp/kataloop-store-XXXXXX");
+    assert_non_null(mkdtemp(f->folder));
+    f->path = xasprintf("%s/below/kataloop.db", f->folder);
+    cleanup_error struct error err = ERROR_INIT;
+    assert_int_equal(store_open(f->path, &f->store, &err), 0);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_error struct error err = ERROR_INIT;
+    store_close(f->store);
+    assert_int_equal(fs_remove_tree(f->folder, &err), 0);
+    free(f->path);
+    free(f);
+    return 0;
+}
+
+static void add_run(struct store *store, char *id, int64_t started)
+{
+    cleanup_error struct error err = ERROR_INIT;
+    const struct store_run run = {.id = id,
+                                  .workflow = "loop",
+                                  .file = "kataloop.yaml",
+                                  .host = "dev",
+                                  .started_us = started};
+    assert_int_equal(store_add_run(store, &run, &err), 0);
+}
+
+static void states_are_kept_replaced_and_forgotten(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_step_state struct step_state s = STEP_STATE_INIT;
+    assert_int_equal(store_state_get(f->store, "k", &s, &err), 0);
+    assert_null(s.fingerprint);
+    assert_int_equal(store_state_put(f->store, "k", "f1", "w1", "r1", &err), 0);
+    assert_int_equal(store_state_put(f->store, "k", "f2", "w2", "r2", &err), 0);
+    assert_int_equal(store_state_put(f->store, "other", "x", "", "r1", &err), 0);
+
+    store_close(f->store); /* it has to be in the file */
+    assert_int_equal(store_open(f->path, &f->store, &err), 0);
+    assert_int_equal(store_state_get(f->store, "k", &s, &err), 0);
+    assert_string_equal(s.fingerprint, "f2");
+    assert_string_equal(s.witness, "w2");
+    assert_string_equal(s.run, "r2");
+    assert_int_equal(store_state_forget(f->store, "k", &err), 0);
+    assert_int_equal(store_state_get(f->store, "k", &s, &err), 0);
+    assert_null(s.fingerprint);
+    assert_null(s.run);
+    assert_int_equal(err.code, ERR_NONE);
+}
+
+static void the_file_is_for_its_owner_only(void **state)
+{
+    struct fixture *f = *state;
+    struct stat st;
+    assert_int_equal(stat(f->path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+static void runs_are_listed_the_youngest_first(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_error struct error err = ERROR_INIT;
+    add_run(f->store, "20260101-000000-aaaa", 1);
+    add_run(f->store, "20260102-000000-bbbb", 2);
+    assert_int_equal(store_end_run(f->store, "20260101-000000-aaaa", "failed", "it broke", 7, &err),
+                     0);
+    struct store_run *runs;
+    size_t n;
+    assert_int_equal(store_runs(f->store, NULL, false, 10, &runs, &n, &err), 0);
+    assert_int_equal(n, 2);
+    assert_string_equal(runs[0].id, "20260102-000000-bbbb");
+    assert_string_equal(runs[0].outcome, "running");
+    assert_null(runs[0].error);
+    assert_true(runs[0].dirty);
+    assert_string_equal(runs[1].outcome, "failed");
+    assert_string_equal(runs[1].error, "it broke");
+    assert_int_equal(runs[1].duration_ns, 7);
+    store_runs_free(runs, n);
+
+    assert_int_equal(store_runs(f->store, NULL, false, 1, &runs, &n, &err), 0);
+    assert_int_equal(n, 1);
+    store_runs_free(runs, n);
+    assert_int_equal(store_runs(f->store, "elsewhere", false, 10, &runs, &n, &err), 0);
+    assert_int_equal(n, 0);
+    store_runs_free(runs, n);
+}
+
+static void a_run_is_found_by_the_start_of_its_id(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_error struct error err = ERROR_INIT;
+    struct store_run run = {0};
+    assert_int_equal(store_find_run(f->store, "latest", &run, &err), -1);
+    assert_string_equal(err.message, "there is no run `latest`");
+    add_run(f->store, "20260101-000000-aaaa", 1);
+    add_run(f->store, "20260102-000000-bbbb", 2);
+    add_run(f->store, "20260102-000000-bbbb-longer", 3);
+
+    static const char *const found[][2] = {
+        {"20260101", "20260101-000000-aaaa"},
+        {"20260102-000000-bbbb", "20260102-000000-bbbb"}, /* whole, and the start of another */
+        {"20260102-000000-bbbb-l", "20260102-000000-bbbb-longer"},
+        {"latest", "20260102-000000-bbbb-longer"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(found); i++) {
+        assert_int_equal(store_find_run(f->store, found[i][0], &run, &err), 0);
+        assert_string_equal(run.id, found[i][1]);
+        store_run_release(&run);
+    }
+    static const char *const missed[][2] = {
+        {"2026", "`2026` is the start of 3 runs"},
+        {"20260102", "`20260102` is the start of 2 runs"},
+        {"1999", "there is no run `1999`"},
+        {"", "there is no run ``"},
+        {"2026%", "there is no run `2026%`"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(missed); i++) {
+        assert_int_equal(store_find_run(f->store, missed[i][0], &run, &err), -1);
+        assert_string_equal(err.message, missed[i][1]);
+        assert_int_equal(err.code, ERR_USAGE);
+        assert_non_null(err.hint);
+        assert_null(run.id);
+    }
+}
+
+static void a_run_whose_process_died_is_lost(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_error struct error err = ERROR_INIT;
+    add_run(f->store, "mine", 1);
+    pid_t child = fork();
+    if (child == 0) {
+        struct error unheard = ERROR_INIT;
+        struct store *own;
+        const struct store_run run = {
+            .id = "gone", .workflow = "w", .file = "f", .host = "dev", .started_us = 2};
+        const struct store_step step = {
+            .index = 0, .label = "build", .kind = "build", .outcome = "running"};
+        bool ok = store_open(f->path, &own, &unheard) == 0 &&
+                  store_add_run(own, &run, &unheard) == 0 &&
+                  store_put_step(own, "gone", &step, &unheard) == 0;
+        _exit(ok ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+
+    assert_int_equal(store_mark_lost(f->store, &err), 0);
+    struct store_run *runs;
+    size_t n;
+    assert_int_equal(store_runs(f->store, "dev", true, 10, &runs, &n, &err), 0);
+    assert_int_equal(n, 1); /* mine still runs */
+    assert_string_equal(runs[0].id, "gone");
+    assert_string_equal(runs[0].outcome, "lost");
+    assert_string_equal(runs[0].host, "dev");
+    store_runs_free(runs, n);
+    struct store_step *steps;
+    assert_int_equal(store_steps(f->store, "gone", &steps, &n, &err), 0);
+    assert_string_equal(steps[0].outcome, "lost");
+    store_steps_free(steps, n);
+
+    assert_int_equal(store_set_dirty(f->store, "gone", false, &err), 0);
+    assert_int_equal(store_runs(f->store, "dev", true, 10, &runs, &n, &err), 0);
+    assert_int_equal(n, 0);
+    store_runs_free(runs, n);
+}
+
+static void a_newer_format_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_error struct error err = ERROR_INIT;
+    store_close(steal(&f->store));
+    int fd = open(f->path, O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    /* sqlite.org/fileformat.html: the user version is at 60, big-endian. */
+    assert_int_equal(pwrite(fd, "\0\0\0\143", 4, 60), 4);
+    close(fd);
+    assert_int_equal(store_open(f->path, &f->store, &err), -1);
+    cleanup_free char *want = xasprintf(
+        "`%s` was written by a newer kataloop (format 99, known here: %d)", f->path, STORE_VERSION);
+    assert_string_equal(err.message, want);
+    assert_non_null(strstr(err.hint, "KATALOOP_STATE_DIR"));
+    assert_null(f->store);
+}
+
+static void what_is_no_store_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_free char *path = xasprintf("%s/text", f->folder);
+    static const char text[] = "this is a text file, long enough to be looked at as a database. "
+                               "It has no header that SQLite knows, whatever else it may have.";
+    assert_int_equal(fs_write_atomic(path, text, sizeof(text), 0600, &err), 0);
+    struct store *s = NULL;
+    assert_int_equal(store_open(path, &s, &err), -1);
+    assert_non_null(strstr(err.message, "file is not a database"));
+    assert_non_null(strstr(err.hint, "damaged"));
+    assert_null(s);
+}
+
+static void a_full_disk_is_told(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_error struct error err = ERROR_INIT;
+    /* To the store a limit on pages is a full disk. */
+    assert_int_equal(sqlite3_exec(f->store->db, "PRAGMA max_page_count = 1", NULL, NULL, NULL),
+                     SQLITE_OK);
+    cleanup_free char *big = xcalloc(1, 200001);
+    memset(big, 'x', 200000);
+    assert_int_equal(store_state_put(f->store, "k", big, "", "r", &err), -1);
+    assert_non_null(strstr(err.message, "database or disk is full"));
+    assert_non_null(strstr(err.message, f->path));
+    assert_string_equal(err.hint, "free some space on this machine");
+}
+
+static void a_locked_file_is_told(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_error struct error err = ERROR_INIT;
+    struct store *other;
+    assert_int_equal(store_open(f->path, &other, &err), 0);
+    assert_int_equal(sqlite3_exec(other->db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_busy_timeout(f->store->db, 10);
+    assert_int_equal(store_state_put(f->store, "k", "f", "", "r", &err), -1);
+    assert_non_null(strstr(err.message, "database is locked"));
+    assert_non_null(strstr(err.hint, "another program"));
+    store_close(other);
+    error_release(&err);
+    assert_int_equal(store_state_put(f->store, "k", "f", "", "r", &err), 0);
+}
+
+/* --- the sink -------------------------------------------------------------------------------- */
+
+static void emit(struct event_sink sink, struct event e)
+{
+    cleanup_error struct error err = ERROR_INIT;
+    assert_int_equal(sink.emit(sink.self, &e, &err), 0);
+}
+
+static void begin(struct event_sink sink)
+{
+    emit(sink, (struct event){.type = EVENT_RUN_START,
+                              .step = -1,
+                              .at = 1000,
+                              .text = "loop",
+                              .detail = "kataloop.yaml",
+                              .host = "dev"});
+}
+
+static void a_run_becomes_rows(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_error struct error failure = ERROR_INIT;
+    error_set(&failure, ERR_HANG, "it hung \xff");
+    struct event_sink sink = sink_store_new(f->store, "r1", "/runs/r1");
+    begin(sink);
+    emit(
+        sink,
+        (struct event){
+            .type = EVENT_STEP_SKIP, .step = 0, .label = "build", .kind = "build", .text = "same"});
+    emit(sink, (struct event){
+                   .type = EVENT_STEP_START, .step = 1, .label = "checkpoint 1/2", .kind = "c"});
+    const struct metric metrics[] = {{"wall", "ns", 1.5e9}, {"frozen", "ns", NAN}};
+    emit(sink, (struct event){.type = EVENT_SAMPLE,
+                              .step = 1,
+                              .label = "checkpoint 1/2",
+                              .section = "timed",
+                              .sample = 1,
+                              .metrics = metrics,
+                              .n_metrics = 2});
+    emit(sink,
+         (struct event){
+             .type = EVENT_ARTIFACT, .step = 1, .text = "log", .detail = "a/dump.log", .done = 12});
+    emit(sink, (struct event){.type = EVENT_STEP_END,
+                              .step = 1,
+                              .label = "checkpoint 1/2",
+                              .kind = "c",
+                              .section = "timed",
+                              .duration = 42,
+                              .changed = true,
+                              .text = "done",
+                              .failure = &failure});
+    emit(sink,
+         (struct event){.type = EVENT_RUN_END, .step = -1, .duration = 99, .failure = &failure});
+    assert_int_equal(sink.close(sink.self, &err), 0);
+
+    struct store_run run;
+    assert_int_equal(store_find_run(f->store, "r1", &run, &err), 0);
+    assert_string_equal(run.outcome, "hang");
+    assert_string_equal(run.error, "it hung \xef\xbf\xbd");
+    assert_string_equal(run.folder, "/runs/r1");
+    assert_string_equal(run.host, "dev");
+    assert_int_equal(run.started_us, 1000);
+    assert_int_equal(run.duration_ns, 99);
+    assert_false(run.dirty);
+    store_run_release(&run);
+
+    struct store_step *steps;
+    size_t n;
+    assert_int_equal(store_steps(f->store, "r1", &steps, &n, &err), 0);
+    assert_int_equal(n, 2);
+    assert_string_equal(steps[0].outcome, "skipped");
+    assert_string_equal(steps[0].summary, "same");
+    assert_string_equal(steps[1].outcome, "hang");
+    assert_string_equal(steps[1].section, "timed");
+    assert_int_equal(steps[1].duration_ns, 42);
+    assert_true(steps[1].changed);
+    store_steps_free(steps, n);
+
+    struct store_sample *samples;
+    assert_int_equal(store_samples(f->store, "r1", &samples, &n, &err), 0);
+    assert_int_equal(n, 1); /* what is no number is no sample */
+    assert_string_equal(samples[0].metric, "wall");
+    assert_string_equal(samples[0].label, "checkpoint 1/2");
+    assert_string_equal(samples[0].section, "timed");
+    assert_true(samples[0].value == 1.5e9);
+    store_samples_free(samples, n);
+
+    struct store_artifact *artifacts;
+    assert_int_equal(store_artifacts(f->store, "r1", &artifacts, &n, &err), 0);
+    assert_int_equal(n, 1);
+    assert_string_equal(artifacts[0].path, "a/dump.log");
+    assert_int_equal(artifacts[0].bytes, 12);
+    store_artifacts_free(artifacts, n);
+}
+
+static bool dirty_after(struct store *store, char *run, const struct error *undo,
+                        const struct error *failure)
+{
+    cleanup_error struct error err = ERROR_INIT;
+    struct event_sink sink = sink_store_new(store, run, NULL);
+    begin(sink);
+    emit(sink,
+         (struct event){.type = EVENT_UNDO, .step = -1, .text = "container", .failure = undo});
+    emit(sink, (struct event){.type = EVENT_RUN_END, .step = -1, .failure = failure});
+    assert_int_equal(sink.close(sink.self, &err), 0);
+    struct store_run found;
+    assert_int_equal(store_find_run(store, run, &found, &err), 0);
+    bool dirty = found.dirty;
+    store_run_release(&found);
+    return dirty;
+}
+
+static void a_run_stays_dirty_where_something_may_be_left(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_error struct error failed = ERROR_INIT, lost = ERROR_INIT;
+    error_set(&failed, ERR_FAILED, "no");
+    error_set(&lost, ERR_UNREACHABLE, "gone");
+    assert_false(dirty_after(f->store, "a", NULL, NULL));
+    assert_false(dirty_after(f->store, "b", NULL, &failed));
+    assert_true(dirty_after(f->store, "c", &failed, NULL));
+    assert_true(dirty_after(f->store, "d", NULL, &lost));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(states_are_kept_replaced_and_forgotten, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_file_is_for_its_owner_only, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(runs_are_listed_the_youngest_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_run_is_found_by_the_start_of_its_id, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_run_whose_process_died_is_lost, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_newer_format_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_no_store_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_full_disk_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_locked_file_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_run_becomes_rows, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_run_stays_dirty_where_something_may_be_left, set_up,
+                                        tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
