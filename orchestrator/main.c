@@ -1,23 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The orchestrator's main(): options that need no verb. Verbs come with cmd/. */
-#include <stdio.h>
+ * The orchestrator's main(). */
 #include <string.h>
 
-static int usage(FILE *to)
-{
-    fputs("usage: kataloop --version | --help\n"
-          "This version has no verbs yet: README.md, \"State\", says what is there.\n",
-          to);
-    return to == stdout ? 0 : 2;
-}
+#include "cmd/verb.h"
+#include "transport/rsync.h"
 
 int main(int argc, char **argv)
 {
-    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-        puts("kataloop " KATALOOP_VERSION);
-        return fflush(stdout) == 0 ? 0 : 1;
-    }
-    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
-        return usage(stdout);
-    return usage(stderr);
+    /* rsync starts this program as its remote shell: transport/rsync_relay.c. */
+    if (argc > 1 && strcmp(argv[1], RSYNC_SHELL_VERB) == 0)
+        return rsync_shell_main(argc - 1, argv + 1);
+    return verbs_main(argc, argv);
 }

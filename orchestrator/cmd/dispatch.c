@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * From argv to a verb, and from a failure to what the user reads. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/strbuf.h"
+#include "base/suggest.h"
+#include "cmd/verb.h"
+
+enum { MAX_OPTIONS = 32 };
+
+const char *invocation_option(const struct invocation *inv, const char *name)
+{
+    for (size_t i = inv->options.len; i-- > 0;)
+        if (strcmp(inv->options.items[i], name) == 0)
+            return inv->values.items[i];
+    return NULL;
+}
+
+/* --- help --------------------------------------------------------------------------------------
+ */
+
+static void print_option(const struct verb_option *o)
+{
+    cleanup_free char *left = o->letter ? xasprintf("-%c, --%s%s%s", o->letter, o->name,
+                                                    o->value ? " " : "", o->value ? o->value : "")
+                                        : xasprintf("    --%s%s%s", o->name, o->value ? " " : "",
+                                                    o->value ? o->value : "");
+    printf("  %-20s  %s\n", left, o->help);
+}
+
+static void print_verb_help(const struct verb *v)
+{
+    printf("usage: kataloop %s [OPTIONS]%s%s\n\n%s.\n", v->name, *v->synopsis ? " " : "",
+           v->synopsis, v->help);
+    if (v->about)
+        printf("\n%s\n", v->about);
+    printf("\noptions:\n");
+    for (const struct verb_option *o = v->options; o->name; o++)
+        print_option(o);
+    print_option(&(const struct verb_option){'h', "help", NULL, "this text"});
+}
+
+static void print_help(void)
+{
+    printf("usage: kataloop VERB [OPTIONS] [ARGUMENTS]\n\n"
+           "From an edit of the Kata agent to a measured checkpoint, in one command.\n\n"
+           "verbs:\n");
+    for (size_t i = 0; verbs[i]; i++)
+        printf("  %-10s  %s\n", verbs[i]->name, verbs[i]->help);
+    printf("\n`kataloop VERB -h` says more about a verb.\n\n"
+           "exit codes: 0 ok, 1 a step failed, 2 usage or configuration, 3 a regression,\n"
+           "4 a hang, 5 the host could not be reached, 130 interrupted and cleaned up\n");
+}
+
+/* --- parsing -----------------------------------------------------------------------------------
+ */
+
+static void make_getopt_table(const struct verb *v, struct option *options, struct strbuf *letters)
+{
+    size_t n = 0;
+    strbuf_puts(letters, ":h");
+    options[n++] = (struct option){"help", no_argument, NULL, 'h'};
+    for (const struct verb_option *o = v->options; o->name && n + 1 < MAX_OPTIONS; o++) {
+        int value = o->letter ? o->letter : 256 + (int)n;
+        options[n++] =
+            (struct option){o->name, o->value ? required_argument : no_argument, NULL, value};
+        if (o->letter)
+            strbuf_printf(letters, "%c%s", o->letter, o->value ? ":" : "");
+    }
+    options[n] = (struct option){0};
+}
+
+static int bad_option(const struct verb *v, int found, char **argv, struct error *err)
+{
+    const char *word = argv[optind - 1];
+    if (found == ':')
+        error_set(err, ERR_USAGE, "`%s` needs a value", word);
+    else if (optopt && optopt < 256 && word[1] != '-')
+        error_set(err, ERR_USAGE, "`kataloop %s` has no option `-%c`", v->name, optopt);
+    else
+        error_set(err, ERR_USAGE, "`kataloop %s` has no option `%s`", v->name, word);
+    const char *names[MAX_OPTIONS];
+    size_t n = 0;
+    for (const struct verb_option *o = v->options; o->name && n < MAX_OPTIONS; o++)
+        names[n++] = o->name;
+    const char *near = word[0] == '-' && word[1] == '-' ? suggest(word + 2, names, n) : NULL;
+    if (found != ':' && near)
+        return error_hint(err, "did you mean `--%s`?", near);
+    return error_hint(err, "`kataloop %s -h` lists them", v->name);
+}
+
+/* 1: help was asked for and given. */
+static int parse(int argc, char **argv, struct invocation *inv, struct error *err)
+{
+    const struct verb *v = inv->verb;
+    struct option options[MAX_OPTIONS];
+    cleanup_strbuf struct strbuf letters = STRBUF_INIT;
+    make_getopt_table(v, options, &letters);
+    optind = 1;
+    opterr = 0;
+    int found;
+    while ((found = getopt_long(argc, argv, letters.data, options, NULL)) >= 0) {
+        if (found == 'h') {
+            print_verb_help(v);
+            return 1;
+        }
+        if (found == '?' || found == ':')
+            return bad_option(v, found, argv, err);
+        for (const struct option *o = options; o->name; o++) {
+            if (o->val != found)
+                continue;
+            strv_push(&inv->options, o->name);
+            strv_push(&inv->values, o->has_arg ? optarg : "");
+        }
+    }
+    for (int i = optind; i < argc; i++)
+        strv_push(&inv->args, argv[i]);
+    if (inv->args.len >= v->min_args && inv->args.len <= v->max_args)
+        return 0;
+    error_set(err, ERR_USAGE,
+              inv->args.len < v->min_args ? "`kataloop %s` needs more arguments"
+                                          : "`kataloop %s` takes no argument `%s`",
+              v->name, inv->args.len > v->max_args ? inv->args.items[v->max_args] : "");
+    return error_hint(err, "usage: kataloop %s [OPTIONS] %s", v->name, v->synopsis);
+}
+
+static const struct verb *find_verb(const char *name, struct error *err)
+{
+    const char *names[32];
+    size_t n = 0;
+    for (size_t i = 0; verbs[i] && n < ARRAY_SIZE(names); i++) {
+        if (strcmp(verbs[i]->name, name) == 0)
+            return verbs[i];
+        names[n++] = verbs[i]->name;
+    }
+    error_set(err, ERR_USAGE, "there is no verb `%s`", name);
+    const char *near = suggest(name, names, n);
+    if (near)
+        error_hint(err, "did you mean `kataloop %s`?", near);
+    else
+        error_hint(err, "`kataloop -h` lists them");
+    return NULL;
+}
+
+/* --- the whole ---------------------------------------------------------------------------------
+ */
+
+static void say(const struct error *err)
+{
+    fprintf(stderr, "kataloop: %s\n", err->message ? err->message : "failed");
+    if (err->hint)
+        fprintf(stderr, "  %s\n", err->hint);
+}
+
+/* What was printed must have gone out: a full disk behind a pipe is a failure too. */
+static int flush_output(struct error *err)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    return error_set(err, ERR_FAILED, "standard output could not be written");
+}
+
+static int run_verb(int argc, char **argv, struct error *err, bool *told)
+{
+    struct invocation inv = {.verb = find_verb(argv[0], err)};
+    if (!inv.verb)
+        return -1;
+    int result = parse(argc, argv, &inv, err);
+    if (result == 0)
+        result = inv.verb->run(&inv, err);
+    *told = inv.told;
+    strv_release(&inv.options);
+    strv_release(&inv.values);
+    strv_release(&inv.args);
+    return result < 0 ? -1 : 0;
+}
+
+int verbs_main(int argc, char **argv)
+{
+    cleanup_error struct error err = ERROR_INIT;
+    bool told = false;
+    int result;
+    if (argc < 2) {
+        error_set(&err, ERR_USAGE, "what shall be done?");
+        result = error_hint(&err, "`kataloop -h` lists the verbs");
+    } else if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0 ||
+               strcmp(argv[1], "help") == 0) {
+        print_help();
+        result = 0;
+    } else if (strcmp(argv[1], "--version") == 0) {
+        puts("kataloop " KATALOOP_VERSION);
+        result = 0;
+    } else {
+        result = run_verb(argc - 1, argv + 1, &err, &told);
+    }
+    if (result == 0)
+        result = flush_output(&err);
+    if (result < 0 && !told)
+        say(&err);
+    return result < 0 ? error_exit_code(&err) : 0;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * plan: what a run would do, and why. Nothing is touched. */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/fs.h"
+#include "cmd/session.h"
+#include "exec/forecast.h"
+#include "report/table.h"
+
+static const struct verb_option options[] = {OPTION_FILE,  OPTION_FROM, OPTION_ONLY,
+                                             OPTION_FORCE, OPTION_JSON, OPTION_END};
+
+static bool begins_pass(const struct plan *p, size_t i)
+{
+    return i == 0 || p->steps[i]->pass != p->steps[i - 1]->pass;
+}
+
+static void print_text(const struct plan *p, const struct forecast *f, int width)
+{
+    static const struct table_column columns[] = {
+        {"#", TABLE_RIGHT}, {"step", TABLE_CUT}, {"", 0}, {"why", TABLE_CUT}};
+    cleanup_table struct table *t = table_new(columns, ARRAY_SIZE(columns));
+    const char *section = NULL;
+    for (size_t i = 0; i < p->len; i++) {
+        const struct plan_step *s = p->steps[i];
+        if (s->section && s->section != section && begins_pass(p, i)) {
+            table_cell(t, "");
+            table_printf(t, "recipe %s", s->section);
+            table_cell(t, "");
+            table_cell(t, "");
+        }
+        section = s->section;
+        table_printf(t, "%zu", i + 1);
+        table_printf(t, "%s%s", s->section ? "  " : "", s->label);
+        table_cell(t, f[i].skip ? "skip" : "run");
+        table_cell(t, f[i].why);
+    }
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    table_print(t, 0, width, &text);
+    printf("workflow %s of %s on %s\n%s", p->workflow, p->file->path, p->host_name,
+           strbuf_str(&text));
+}
+
+static int print_json(const struct plan *p, const struct forecast *f, struct error *err)
+{
+    json_t *steps = json_array();
+    for (size_t i = 0; i < p->len; i++) {
+        const struct plan_step *s = p->steps[i];
+        json_t *one = json_pack("{s:i, s:s, s:s, s:s*, s:i, s:b, s:s*}", "index", (int)i, "label",
+                                s->label, "kind", s->kind->name, "recipe", s->section, "sample",
+                                s->sample, "skip", (int)f[i].skip, "why", f[i].why);
+        if (json_array_append_new(steps, one) < 0) {
+            json_decref(steps);
+            return error_set(err, ERR_FAILED, "the label of step %zu is no UTF-8", i + 1);
+        }
+    }
+    json_t *root = json_pack("{s:i, s:s, s:s, s:s, s:o}", "v", 1, "workflow", p->workflow, "file",
+                             p->file->path, "host", p->host_name, "steps", steps);
+    char *text = json_dumps(root, JSON_COMPACT);
+    json_decref(root);
+    if (!text)
+        return error_set(err, ERR_FAILED, "the plan cannot be written as JSON");
+    puts(text);
+    free(text);
+    return 0;
+}
+
+/* The store where there is one: a plan does not make it. */
+static int open_store(struct store **ret, struct error *err)
+{
+    cleanup_free char *folder = state_dir();
+    cleanup_free char *path = path_join(folder, "kataloop.db");
+    return access(path, F_OK) == 0 ? store_open(NULL, ret, err) : 0;
+}
+
+static int run(struct invocation *inv, struct error *err)
+{
+    cleanup_session struct session s = SESSION_INIT;
+    cleanup_store struct store *store = NULL;
+    if (session_open(inv, &s, err) < 0 || open_store(&store, err) < 0)
+        return -1;
+    struct forecast *f = NULL;
+    if (forecast_make(s.plan, store, invocation_option(inv, "force") != NULL, &f, err) < 0)
+        return -1;
+    struct winsize size = {0};
+    int result = 0;
+    if (invocation_option(inv, "json"))
+        result = print_json(s.plan, f, err);
+    else
+        print_text(s.plan, f, ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0);
+    forecast_free(f, s.plan->len);
+    return result;
+}
+
+const struct verb verb_plan = {
+    .name = "plan",
+    .synopsis = "[WORKFLOW]",
+    .help = "show what a run would do, and why, without touching anything",
+    .about = "What the host looks like is not asked: a step shown as skipped still runs where the\n"
+             "host has changed since.",
+    .options = options,
+    .max_args = 1,
+    .run = run,
+};

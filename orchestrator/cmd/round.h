@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One run of a plan with everything around it: its id, events and their sinks, the store, the
+ * connection. */
+#ifndef CMD_ROUND_H
+#define CMD_ROUND_H
+
+#include "cmd/session.h"
+
+struct round_options {
+    bool json;  /* the event stream on standard output */
+    bool force; /* do everything, changed or not */
+};
+
+/* Run the plan. *host: an open connection, or NULL; left open for the next round, for the caller to
+ * close. What fails was said by the sinks. */
+int round_run(const struct session *s, struct store *store, const struct round_options *options,
+              struct transport **host, struct error *err);
+
+#endif

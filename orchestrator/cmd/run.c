@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * run: a workflow, from its first step to its last. */
+#include "base/cancel.h"
+#include "cmd/round.h"
+
+static const struct verb_option options[] = {OPTION_FILE,  OPTION_FROM, OPTION_ONLY,
+                                             OPTION_FORCE, OPTION_JSON, OPTION_END};
+
+static int run(struct invocation *inv, struct error *err)
+{
+    cancel_install();
+    cleanup_session struct session s = SESSION_INIT;
+    cleanup_store struct store *store = NULL;
+    if (session_open(inv, &s, err) < 0 || store_open(NULL, &store, err) < 0)
+        return -1;
+    const struct round_options how = {
+        .json = invocation_option(inv, "json"),
+        .force = invocation_option(inv, "force"),
+    };
+    cleanup_transport struct transport *host = NULL;
+    inv->told = true;
+    return round_run(&s, store, &how, &host, err);
+}
+
+const struct verb verb_run = {
+    .name = "run",
+    .synopsis = "[WORKFLOW]",
+    .help = "run a workflow: the default one, or the one named",
+    .about = "Steps whose sources, arguments and effect on the host are as they were are skipped.\n"
+             "Whatever a run makes on the host is taken away again, also after Ctrl-C.",
+    .options = options,
+    .max_args = 1,
+    .run = run,
+};

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Workflow file, plan and host of a command line. */
+#include "cmd/session.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/fs.h"
+
+void session_release(struct session *s)
+{
+    plan_free(s->plan);
+    workflow_file_free(s->file);
+    *s = (struct session)SESSION_INIT;
+}
+
+static int print_problems_json(const struct diagnostics *problems, struct error *err)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < problems->len; i++) {
+        const struct diagnostic *d = &problems->items[i];
+        json_t *one =
+            json_pack("{s:s, s:i, s:i, s:s, s:s*}", "file", d->where.file, "line", d->where.line,
+                      "column", d->where.column, "message", d->message, "hint", d->hint);
+        if (json_array_append_new(list, one) < 0) {
+            json_decref(list);
+            return error_set(err, ERR_FAILED, "a message is no UTF-8");
+        }
+    }
+    json_t *root = json_pack("{s:i, s:o}", "v", 1, "problems", list);
+    char *text = json_dumps(root, JSON_COMPACT);
+    puts(text ? text : "{}");
+    free(text);
+    json_decref(root);
+    return 0;
+}
+
+static void print_problems(struct invocation *inv, const struct diagnostics *problems)
+{
+    cleanup_error struct error unheard = ERROR_INIT;
+    if (problems->len == 0)
+        return;
+    inv->told = true;
+    if (invocation_option(inv, "json") && print_problems_json(problems, &unheard) == 0)
+        return;
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    diagnostics_format(problems, &text);
+    fputs(strbuf_str(&text), stderr);
+}
+
+static int load(struct invocation *inv, struct session *s, struct diagnostics *problems,
+                struct error *err)
+{
+    const char *named = invocation_option(inv, "file");
+    cleanup_free char *path = xstrdup(named);
+    if (!path && workflow_find(".", &path, err) < 0)
+        return -1;
+    if (workflow_load(path, &s->file, problems, err) < 0)
+        return -1;
+    const char *workflow = inv->args.len > 0 ? inv->args.items[0] : NULL;
+    if (plan_make(s->file, workflow, &s->plan, problems, err) < 0)
+        return -1;
+    return plan_select(s->plan, invocation_option(inv, "from"), invocation_option(inv, "only"),
+                       err);
+}
+
+int session_open(struct invocation *inv, struct session *ret, struct error *err)
+{
+    cleanup_session struct session s = SESSION_INIT;
+    cleanup_diagnostics struct diagnostics problems = DIAGNOSTICS_INIT;
+    if (load(inv, &s, &problems, err) < 0) {
+        print_problems(inv, &problems);
+        return -1;
+    }
+    *ret = s;
+    s = (struct session)SESSION_INIT;
+    return 0;
+}
+
+/* A path of the workflow file on this machine: "~" and what is relative to the file's folder. */
+static char *local_path(const struct session *s, const char *key)
+{
+    const char *text = value_get_string(s->plan->host, key);
+    if (!text)
+        return NULL;
+    cleanup_free char *expanded = path_expand_home(text);
+    return path_join(s->file->folder, expanded);
+}
+
+static enum host_key_policy policy_of(const char *text)
+{
+    if (text && strcmp(text, "accept-new") == 0)
+        return HOST_KEY_ACCEPT_NEW;
+    return text && strcmp(text, "strict") == 0 ? HOST_KEY_STRICT : HOST_KEY_ASK;
+}
+
+int session_connect(const struct session *s, struct transport **ret, struct error *err)
+{
+    const struct value *host = s->plan->host;
+    cleanup_free char *identity = local_path(s, "identity");
+    cleanup_free char *known_hosts = local_path(s, "known_hosts");
+    cleanup_free char *ssh_config = local_path(s, "ssh_config");
+    const char *become = value_get_string(host, "become");
+    const struct host_spec spec = {
+        .name = s->plan->host_name,
+        .destination = value_get_string(host, "ssh"),
+        .become = become && strcmp(become, "none") != 0 ? become : NULL,
+        .identity = identity,
+        .known_hosts = known_hosts,
+        .ssh_config = ssh_config,
+        .host_key_policy = policy_of(value_get_string(host, "host_key")),
+        .connect_timeout = value_get_duration(host, "connect_timeout", 0),
+    };
+    return transport_open(&spec, ret, err);
+}

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The verbs, in the order help lists them. A new verb is one file and one row here. */
+#include "cmd/verb.h"
+
+#include <stddef.h>
+
+extern const struct verb verb_run, verb_plan;
+
+const struct verb *const verbs[] = {&verb_run, &verb_plan, NULL};

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A verb: one file in this folder that exports one const struct verb, one row in cmd/table.c, from
+ * which dispatch, help, completion and manual are made. */
+#ifndef CMD_VERB_H
+#define CMD_VERB_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/strv.h"
+
+struct verb_option {
+    char letter;       /* short form; 0: none */
+    const char *name;  /* long form; NULL ends a table */
+    const char *value; /* what it takes, for help ("FILE"); NULL: nothing */
+    const char *help;  /* one line, no full stop */
+};
+
+/* A command line, parsed. */
+struct invocation {
+    const struct verb *verb;
+    struct strv options; /* long names as they came… */
+    struct strv values;  /* …and their values; "" of those that take none */
+    struct strv args;    /* what is no option */
+    bool told;           /* the verb has said itself what failed */
+};
+
+struct verb {
+    const char *name;
+    const char *synopsis; /* arguments besides the options: "[WORKFLOW]" */
+    const char *help;     /* one line, no full stop */
+    const char *about;    /* more, for -h and the manual; whole sentences */
+    const struct verb_option *options;
+    size_t min_args, max_args;
+    /* Do it. Fails with an error whose code gives the exit code. */
+    int (*run)(struct invocation *inv, struct error *err);
+};
+
+/* cmd/table.c */
+extern const struct verb *const verbs[]; /* ends with NULL */
+
+/* The value of an option (the last, where it came twice), "" for one that takes none; NULL where it
+ * was not given. Borrowed. */
+const char *invocation_option(const struct invocation *inv, const char *name);
+
+/* The whole program: parse, run, say what failed. Returns the exit code. */
+int verbs_main(int argc, char **argv);
+
+/* Options that several verbs share. */
+#define OPTION_FILE                                                                                \
+    {                                                                                              \
+        'f', "file", "FILE", "the workflow file, instead of kataloop.yaml in this folder or above" \
+    }
+#define OPTION_JSON                                                                                \
+    {                                                                                              \
+        0, "json", NULL, "machine-readable output, one JSON object per line"                       \
+    }
+#define OPTION_FROM                                                                                \
+    {                                                                                              \
+        0, "from", "STEP", "begin with this step (its number, label or kind)"                      \
+    }
+#define OPTION_ONLY                                                                                \
+    {                                                                                              \
+        0, "only", "STEP", "this step alone (its number, label or kind)"                           \
+    }
+#define OPTION_FORCE                                                                               \
+    {                                                                                              \
+        0, "force", NULL, "do every step, changed or not"                                          \
+    }
+#define OPTION_END                                                                                 \
+    {                                                                                              \
+        0, NULL, NULL, NULL                                                                        \
+    }
+
+#endif
