@@ -129,11 +129,13 @@ const struct sample_series *samples_find(const struct samples *s, const char *wh
 /* --- the table ------------------------------------------------------------------------------- */
 
 static const struct table_column columns[] = {
-    {"figure", TABLE_CUT},   {"n", TABLE_RIGHT},   {"min", TABLE_RIGHT},
-    {"median", TABLE_RIGHT}, {"p95", TABLE_RIGHT}, {"max", TABLE_RIGHT},
+    {"figure", TABLE_CUT}, {"n", TABLE_RIGHT},   {"median", TABLE_RIGHT},
+    {"max", TABLE_RIGHT},  {"min", TABLE_RIGHT}, {"p95", TABLE_RIGHT},
 };
+/* A figure that is cut is a wrong figure: on a narrow screen the last columns are left out. */
+enum { COLUMNS_LEAST = 3 };
 
-static void add_row(struct table *t, const struct sample_series *series)
+static void add_row(struct table *t, const struct sample_series *series, size_t n_columns)
 {
     table_cell(t, series->metric);
     if (strcmp(series->unit, "bool") == 0) {
@@ -141,15 +143,15 @@ static void add_row(struct table *t, const struct sample_series *series)
         for (size_t i = 0; i < series->n; i++)
             yes += series->values[i] != 0;
         table_printf(t, "%zu/%zu", yes, series->n);
-        for (int i = 0; i < 4; i++)
+        for (size_t i = 2; i < n_columns; i++)
             table_cell(t, NULL);
         return;
     }
     const struct stats st = stats_of(series->values, series->n);
-    const double figures[] = {st.min, st.median, st.p95, st.max};
+    const double figures[] = {st.median, st.max, st.min, st.p95};
     table_printf(t, "%zu", series->n);
-    for (size_t i = 0; i < ARRAY_SIZE(figures); i++) {
-        cleanup_free char *text = stats_format(figures[i], series->unit);
+    for (size_t i = 2; i < n_columns; i++) {
+        cleanup_free char *text = stats_format(figures[i - 2], series->unit);
         table_cell(t, text);
     }
 }
@@ -177,10 +179,18 @@ static void add_heading(const struct sample_series *first, size_t n, size_t warm
     strbuf_putc(ret, '\n');
 }
 
-/* The figures of the step that series `first` belongs to. */
+/* The figures of the step that series `first` belongs to, in the first columns. */
+static struct table *table_of(const struct samples *s, size_t first, size_t n_columns)
+{
+    struct table *t = table_new(columns, n_columns);
+    for (size_t i = first; i < s->n; i++)
+        if (same_step(&s->series[first], &s->series[i]) && s->series[i].n > 0)
+            add_row(t, &s->series[i], n_columns);
+    return t;
+}
+
 static void print_step(const struct samples *s, size_t first, int width, struct strbuf *ret)
 {
-    cleanup_table struct table *t = table_new(columns, ARRAY_SIZE(columns));
     size_t n = 0, warmups = 0;
     for (size_t i = first; i < s->n; i++) {
         const struct sample_series *series = &s->series[i];
@@ -188,12 +198,15 @@ static void print_step(const struct samples *s, size_t first, int width, struct 
             continue;
         n = series->n > n ? series->n : n;
         warmups = series->warmups > warmups ? series->warmups : warmups;
-        if (series->n > 0)
-            add_row(t, series);
     }
     add_heading(&s->series[first], n, warmups, width, ret);
-    if (table_rows(t) > 0)
+    for (size_t n_columns = ARRAY_SIZE(columns); n > 0; n_columns--) {
+        cleanup_table struct table *t = table_of(s, first, n_columns);
+        if (n_columns > COLUMNS_LEAST && !table_fits(t, INDENT, width))
+            continue;
         table_print(t, INDENT, width, ret);
+        break;
+    }
 }
 
 void samples_print(const struct samples *s, int width, struct strbuf *ret)

@@ -40,9 +40,9 @@ int samples_load(struct samples *s, struct store *store, const char *run, struct
 const struct sample_series *samples_find(const struct samples *s, const char *what,
                                          const char *metric);
 
-/* Append a table for each step that was measured (n, min, median, p95 and max of each figure; of a
- * yes-or-no figure how many were yes), none wider than `width` columns (0: no limit). Nothing where
- * nothing was measured. */
+/* Append a table for each step that was measured (n, median, max, min and p95 of each figure, the
+ * last of them left out where there is no room; of a yes-or-no figure how many were yes), none
+ * wider than `width` columns (0: no limit). Nothing where nothing was measured. */
 void samples_print(const struct samples *s, int width, struct strbuf *ret);
 
 #endif

@@ -68,8 +68,8 @@ static const char *title_of(const struct table *t, size_t column)
     return t->columns[column].title ? t->columns[column].title : "";
 }
 
-/* Width of each column: of its widest cell, then less until the lines fit. */
-static void measure(const struct table *t, int room, int *widths)
+/* Width of each column: of its widest cell, then less until the lines fit. False: they do not. */
+static bool measure(const struct table *t, int room, int *widths)
 {
     int whole = (int)(t->n_columns - 1) * GAP;
     for (size_t c = 0; c < t->n_columns; c++) {
@@ -87,9 +87,10 @@ static void measure(const struct table *t, int room, int *widths)
                 (widest == t->n_columns || widths[c] > widths[widest]))
                 widest = c;
         if (widest == t->n_columns)
-            return;
+            return false;
         widths[widest]--;
     }
+    return true;
 }
 
 static void add_spaces(struct strbuf *b, int n)
@@ -123,11 +124,23 @@ static void print_line(const struct table *t, const int *widths, char *const *ce
     strbuf_putc(ret, '\n');
 }
 
+/* Columns behind the indent; 0: no limit. */
+static int room_of(int indent, int width)
+{
+    return width > indent ? width - indent : width > 0 ? 1 : 0;
+}
+
+bool table_fits(const struct table *t, int indent, int width)
+{
+    cleanup_free int *widths = xcalloc(t->n_columns, sizeof(*widths));
+    return measure(t, room_of(indent, width), widths);
+}
+
 void table_print(const struct table *t, int indent, int width, struct strbuf *ret)
 {
     cleanup_free int *widths = xcalloc(t->n_columns, sizeof(*widths));
-    int room = width > indent ? width - indent : width > 0 ? 1 : 0;
-    measure(t, room, widths);
+    int room = room_of(indent, width);
+    (void)measure(t, room, widths); /* print_line() cuts what does not fit */
     if (t->columns[0].title)
         print_line(t, widths, NULL, t->n_columns, indent, room, ret);
     for (size_t i = 0; i < t->n_cells; i += t->n_columns) {

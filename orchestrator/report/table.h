@@ -3,6 +3,7 @@
 #ifndef REPORT_TABLE_H
 #define REPORT_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/strbuf.h"
@@ -30,6 +31,9 @@ void table_freep_(struct table **t);
 void table_cell(struct table *t, const char *text);
 void table_printf(struct table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 size_t table_rows(const struct table *t);
+
+/* Can it be printed so that only columns that may be cut are cut? */
+bool table_fits(const struct table *t, int indent, int width);
 
 /* Append the table, each line after `indent` spaces and with a newline, none wider than `width`
  * columns (0: as wide as it gets): the widest column that may be cut is cut first. */
