@@ -73,6 +73,8 @@ static int add_entry(struct scan *s, int dir, const char *name, const char *path
     if (s->stats && S_ISREG(st->st_mode)) {
         s->stats->files++;
         s->stats->bytes += st->st_size;
+        if (s->stats->names)
+            strbuf_add(s->stats->names, path, strlen(path) + 1);
     }
     return 0;
 }

@@ -7,11 +7,14 @@
 
 #include "base/error.h"
 #include "base/sha256.h"
+#include "base/strbuf.h"
 #include "base/strv.h"
 
 struct scan_stats {
-    int64_t files; /* regular files */
-    int64_t bytes; /* their sizes */
+    int64_t files;        /* regular files */
+    int64_t bytes;        /* their sizes */
+    struct strbuf *names; /* NULL, or where their names are put, relative to the root, each with a
+                             NUL behind it */
 };
 
 /* Add every entry below `root` (or `root` itself, a file) to the digest: name, type, permissions,

@@ -25,11 +25,12 @@ static const struct field fields[] = {
     FIELD_END,
 };
 
-/* The same list for the host: entries of the tree by name, type, size and time, what is excluded
- * left out where a simple pattern says so. Its digest changes whenever somebody edits there. */
-static const char listing[] =
-    "p=$1; shift; [ -e \"$p\" ] || { echo absent; exit 0; }; "
-    "find \"$p\" \"$@\" -type f -printf '%P %s %T@\\n' | LC_ALL=C sort | sha256sum";
+/* The files that were sent, as they are on the host: $1 is the folder (or file), their names come
+ * on standard input. The digest changes whenever somebody edits or removes one there; what a build
+ * puts beside them does not count. */
+static const char listing[] = "p=$1; if [ -d \"$p\" ]; then cd -- \"$p\" || exit; "
+                              "LC_ALL=C xargs -0 -r stat -c '%n %s %.9Y' -- 2>&1; "
+                              "else stat -c '%s %.9Y' -- \"$p\" 2>&1; fi | sha256sum";
 
 static char *target_path(const struct exec *x, const struct plan_step *step)
 {
@@ -53,46 +54,28 @@ static int fingerprint(const struct plan_step *step, const char *folder, struct 
     return scan_tree(from, &exclude, digest, NULL, err);
 }
 
-/* Patterns of rsync that find(1) can prune: names and anchored paths. Others are looked into,
- * which can only make a step run that need not. */
-static void add_prunes(struct strv *argv, const char *root, const struct strv *exclude)
-{
-    for (size_t i = 0; i < exclude->len; i++) {
-        const char *pattern = exclude->items[i];
-        size_t len = strlen(pattern);
-        bool folder_only = len > 1 && pattern[len - 1] == '/';
-        len -= folder_only;
-        bool anchored = pattern[0] == '/';
-        if (!anchored && memchr(pattern, '/', len))
-            continue;
-        if (folder_only)
-            strv_push_all(argv, "-type", "d", NULL);
-        if (anchored) {
-            strv_push(argv, "-path");
-            strv_printf(argv, "%s%.*s", root, (int)len, pattern);
-        } else {
-            strv_push(argv, "-name");
-            strv_printf(argv, "%.*s", (int)len, pattern);
-        }
-        strv_push_all(argv, "-prune", "-o", NULL);
-    }
-}
-
 static int witness(struct exec *x, const struct plan_step *step, struct strbuf *ret,
                    struct error *err)
 {
+    cleanup_free char *from = path_join(x->folder, value_get_string(step->args, "from"));
     cleanup_free char *to = target_path(x, step);
-    size_t len = strlen(to);
-    while (len > 1 && to[len - 1] == '/')
-        to[--len] = '\0';
     cleanup_strv struct strv argv = STRV_INIT, exclude = STRV_INIT;
-    strv_push_all(&argv, "sh", "-c", listing, "sh", to, NULL);
+    cleanup_strbuf struct strbuf names = STRBUF_INIT;
+    struct scan_stats stats = {.names = &names};
     excludes_of(step, &exclude);
-    add_prunes(&argv, to, &exclude);
+    struct sha256 *digest = sha256_new(); /* of no use here: the names are */
+    int scanned = scan_tree(from, &exclude, digest, &stats, err);
+    char unused[SHA256_HEX_SIZE];
+    sha256_finish(digest, unused);
+    if (scanned < 0)
+        return -1;
+    strv_push_all(&argv, "sh", "-c", listing, "sh", to, NULL);
     const struct command cmd = {.argv = &argv,
-                                .become = value_get_bool(step->args, "become", false)};
+                                .become = value_get_bool(step->args, "become", false),
+                                .input = names.data,
+                                .input_len = names.len};
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    if (exec_check_command(x, &cmd, "listing what is on the host", &r, err) < 0)
+    if (exec_check_command(x, &cmd, "looking at what is on the host", &r, err) < 0)
         return -1;
     strbuf_add(ret, r.out.data, r.out.len);
     return 0;
