@@ -67,20 +67,3 @@ bool utf8_repair(const char *data, size_t len, struct strbuf *ret)
     strbuf_add(ret, data + clean, len - clean);
     return whole;
 }
-
-void base64_encode(const void *data, size_t len, struct strbuf *ret)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const unsigned char *p = data;
-    for (size_t i = 0; i < len; i += 3) {
-        size_t n = len - i < 3 ? len - i : 3;
-        uint32_t bits = (uint32_t)p[i] << 16;
-        if (n > 1)
-            bits |= (uint32_t)p[i + 1] << 8;
-        if (n > 2)
-            bits |= p[i + 2];
-        char quad[4] = {digits[bits >> 18 & 63], digits[bits >> 12 & 63],
-                        n > 1 ? digits[bits >> 6 & 63] : '=', n > 2 ? digits[bits & 63] : '='};
-        strbuf_add(ret, quad, sizeof(quad));
-    }
-}

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Bytes of unknown origin as text: UTF-8 checked and repaired, and base64 for what has to stay
- * exact. */
+ * Bytes of unknown origin as text: UTF-8 checked and repaired. */
 #ifndef RESULTS_ENCODE_H
 #define RESULTS_ENCODE_H
 
@@ -19,7 +18,5 @@ int utf8_decode(const char *p, size_t n, uint32_t *ret);
 /* Append `data` with each byte that is not part of a character replaced by U+FFFD. True where
  * nothing had to be replaced. */
 bool utf8_repair(const char *data, size_t len, struct strbuf *ret);
-/* Append the base64 of `data` (RFC 4648, with padding). */
-void base64_encode(const void *data, size_t len, struct strbuf *ret);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/base64.h"
 #include "results/encode.h"
 #include "results/json_put.h"
 

@@ -16,7 +16,9 @@ struct transport {
     char *name;   /* host_spec.name */
     char *become; /* host_spec.become, or NULL */
     bool lost;
-    void *handle; /* the kind's own */
+    uint64_t activity; /* raised whenever something came that may be for any of the procs: then all
+                          are pumped once more before anything is waited for */
+    void *handle;      /* the kind's own */
 };
 
 struct proc {
@@ -47,6 +49,9 @@ struct transport_ops {
     void (*close)(struct transport *t);
 };
 
-extern const struct transport_ops transport_local;
+extern const struct transport_ops transport_local, transport_ssh;
+
+/* Connect and log in; fills t->handle. transport_ssh's part of transport_open(). */
+int transport_ssh_open(struct transport *t, const struct host_spec *spec, struct error *err);
 
 #endif

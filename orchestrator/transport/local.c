@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "transport/backend.h"
+#include "transport/command_line.h"
 
 enum { CHUNK = 65536, STATUS_CANNOT_RUN = 126, STATUS_NOT_FOUND = 127 };
 
@@ -39,23 +40,6 @@ static void say_and_exit(int status, const char *what, int errnum)
     (void)!write(STDERR_FILENO, why, strlen(why));
     (void)!write(STDERR_FILENO, "\n", 1);
     _exit(status);
-}
-
-/* The whole vector: become, environment and login shell in front of the command. */
-static void full_argv(const struct proc *p, const struct command *cmd, struct strv *ret)
-{
-    if (cmd->become && p->transport->become && geteuid() != 0)
-        strv_push_all(ret, p->transport->become, "-n", "--", NULL);
-    if (cmd->env && cmd->env->len > 0) {
-        strv_push_all(ret, "env", "--", NULL);
-        strv_extend(ret, cmd->env);
-    }
-    if (cmd->login) {
-        const char *shell = getenv("SHELL");
-        strv_push_all(ret, shell && *shell ? shell : "/bin/sh", "-l", "-c", "exec \"$@\"", "sh",
-                      NULL);
-    }
-    strv_extend(ret, cmd->argv);
 }
 
 static _Noreturn void run_child(const struct command *cmd, const struct strv *argv,
@@ -147,7 +131,9 @@ static int local_start(struct proc *p, const struct command *cmd, struct error *
     *c = (struct child){.pid = -1, .pidfd = -1, .in = -1, .out = -1, .err = -1};
     struct child_fds theirs = {-1, -1, -1};
     cleanup_strv struct strv argv = STRV_INIT;
-    full_argv(p, cmd, &argv);
+    const char *shell = getenv("SHELL");
+    command_line_add(cmd, geteuid() == 0 ? NULL : p->transport->become,
+                     shell && *shell ? shell : "/bin/sh", &argv);
     if (make_fds(cmd, c, &theirs) == 0) {
         c->pid = fork();
         if (c->pid == 0)

@@ -16,16 +16,18 @@ enum { PROCS_AT_ONCE = 64 };
 
 int transport_open(const struct host_spec *spec, struct transport **ret, struct error *err)
 {
-    if (spec->destination && strcmp(spec->destination, "local") != 0) {
-        error_set(err, ERR_USAGE, "host `%s`: this version reaches no host over ssh",
-                  spec->name ? spec->name : spec->destination);
-        return error_hint(err, "run kataloop on the host itself, with `ssh: local`");
-    }
+    bool local = !spec->destination || strcmp(spec->destination, "local") == 0;
     signal(SIGPIPE, SIG_IGN);
     struct transport *t = xcalloc(1, sizeof(*t));
-    t->ops = &transport_local;
-    t->name = xstrdup(spec->name ? spec->name : "local");
+    t->ops = local ? &transport_local : &transport_ssh;
+    t->name = xstrdup(spec->name ? spec->name : local ? "local" : spec->destination);
     t->become = xstrdup(spec->become);
+    if (!local && transport_ssh_open(t, spec, err) < 0) {
+        free(t->name);
+        free(t->become);
+        free(t);
+        return -1;
+    }
     *ret = t;
     return 0;
 }
@@ -114,12 +116,21 @@ static int wait_once(struct proc *const *procs, size_t n, int64_t deadline, stru
     return 0;
 }
 
+static uint64_t activity_of(struct proc *const *procs, size_t n)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += procs[i] ? procs[i]->transport->activity : 0;
+    return sum;
+}
+
 int proc_wait_any(struct proc *const *procs, size_t n, int64_t deadline, size_t *ret_index,
                   struct error *err)
 {
     if (n > PROCS_AT_ONCE)
         return error_set(err, ERR_FAILED, "more than %d commands at once", PROCS_AT_ONCE);
     for (;;) {
+        uint64_t before = activity_of(procs, n);
         for (size_t i = 0; i < n; i++) {
             bool news = false;
             if (!procs[i])
@@ -131,7 +142,7 @@ int proc_wait_any(struct proc *const *procs, size_t n, int64_t deadline, size_t 
                 return 0;
             }
         }
-        if (wait_once(procs, n, deadline, err) < 0)
+        if (activity_of(procs, n) == before && wait_once(procs, n, deadline, err) < 0)
             return -1;
     }
 }

@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Commands over an ssh connection: one exec channel each. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "transport/backend.h"
+#include "transport/command_line.h"
+#include "transport/ssh_session.h"
+
+enum {
+    CHUNK = 65536,
+    WINDOW = 4 * 1024 * 1024, /* what may be under way unread: enough for 200 ms at 20 MB/s */
+    PACKET = 32768,
+    QUEUE = 256 * 1024, /* bytes kept between the connection and a descriptor */
+};
+
+#define START_TIMEOUT (30 * NSEC_PER_SEC)
+
+/* The connection of a transport. */
+struct connection {
+    struct ssh *ssh;
+    unsigned generation; /* raised with each connection: channels of an older one are gone */
+    char *destination, *identity, *known_hosts, *ssh_config;
+    struct host_spec spec; /* its strings are those above */
+};
+
+struct channel {
+    LIBSSH2_CHANNEL *channel;
+    unsigned generation; /* of the connection it belongs to */
+    int in_fd, out_fd;   /* pumped from and to; -1: none */
+    struct strbuf out;   /* on its way to out_fd */
+    bool out_done, sent_eof;
+    char marker[40];    /* killable: the first line on stderr is this and the process group */
+    struct strbuf head; /* that line as it comes */
+    int64_t group;      /* process group on the host; 0: not known yet */
+};
+
+static struct ssh *ssh_of(const struct transport *t)
+{
+    return ((struct connection *)t->handle)->ssh;
+}
+
+static bool is_gone(const struct transport *t, const struct channel *c)
+{
+    return t->lost || c->generation != ((struct connection *)t->handle)->generation;
+}
+
+static int gone(const struct transport *t, struct error *err)
+{
+    error_set(err, ERR_UNREACHABLE, "the connection to %s was lost", t->name);
+    return error_hint(err, "see whether the machine still runs, then run again");
+}
+
+static int lost(struct transport *t, struct error *err)
+{
+    t->lost = true;
+    return gone(t, err);
+}
+
+static bool is_lost_code(int rc)
+{
+    return rc == LIBSSH2_ERROR_SOCKET_DISCONNECT || rc == LIBSSH2_ERROR_SOCKET_SEND ||
+           rc == LIBSSH2_ERROR_SOCKET_RECV || rc == LIBSSH2_ERROR_SOCKET_TIMEOUT ||
+           rc == LIBSSH2_ERROR_BAD_SOCKET || rc == LIBSSH2_ERROR_SOCKET_NONE;
+}
+
+static int failed(struct transport *t, int rc, const char *what, struct error *err)
+{
+    if (is_lost_code(rc))
+        return lost(t, err);
+    return err->message ? -1 : ssh_error(ssh_of(t), what, err);
+}
+
+/* --- starting ----------------------------------------------------------------------------------
+ */
+
+/* Says its process group before it becomes the command. Runs behind sudo and the login shell. */
+static const char tell_group[] = "read -r a b c d group rest < /proc/$$/stat; "
+                                 "echo \"$0 $group\" >&2; exec \"$@\"";
+
+static void make_marker(struct channel *c)
+{
+    uint64_t random[2] = {0};
+    if (getrandom(random, sizeof(random), 0) != sizeof(random))
+        random[0] = (uint64_t)clock_now();
+    snprintf(c->marker, sizeof(c->marker), "%016" PRIx64 "%016" PRIx64, random[0], random[1]);
+}
+
+/* The command as text for the login shell of the host, whatever shell that is: quoted words. */
+static char *command_text(const struct proc *p, const struct command *cmd, const struct channel *c)
+{
+    const struct ssh *s = ssh_of(p->transport);
+    bool root = strcmp(s->settings.user, "root") == 0;
+    cleanup_strv struct strv inner = STRV_INIT, argv = STRV_INIT;
+    if (cmd->killable)
+        strv_push_all(&inner, "sh", "-c", tell_group, c->marker, NULL);
+    strv_extend(&inner, cmd->argv);
+    struct command whole = *cmd;
+    whole.argv = &inner;
+    whole.login = false;
+    if (cmd->login) { /* what $SHELL is only the host knows */
+        strv_push_all(&argv, "sh", "-c", "exec \"${SHELL:-/bin/sh}\" -l -c 'exec \"$@\"' sh \"$@\"",
+                      "sh", NULL);
+        strv_extend(&argv, &inner);
+        strv_release(&inner);
+        inner = argv;
+        argv = (struct strv)STRV_INIT;
+    }
+    command_line_add(&whole, root ? NULL : p->transport->become, NULL, &argv);
+    cleanup_free char *line = strv_quote(&argv);
+    if (!cmd->dir)
+        return xasprintf("exec %s", line);
+    cleanup_free char *dir = shell_quote(cmd->dir);
+    return xasprintf("cd %s || exit 126; exec %s", dir, line);
+}
+
+static int open_channel(struct transport *t, struct channel *c, int64_t deadline, struct error *err)
+{
+    struct ssh *s = ssh_of(t);
+    while (!(c->channel =
+                 libssh2_channel_open_ex(s->session, "session", 7, WINDOW, PACKET, NULL, 0))) {
+        int rc = libssh2_session_last_errno(s->session);
+        if (rc != LIBSSH2_ERROR_EAGAIN) {
+            failed(t, rc, "opening a channel", err);
+            return error_hint(err, "the host may allow no more sessions (MaxSessions of sshd)");
+        }
+        if (ssh_wait(s, deadline, "opening a channel on", err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int start_on(struct proc *p, const struct command *cmd, struct channel *c, struct error *err)
+{
+    struct transport *t = p->transport;
+    struct ssh *s = ssh_of(t);
+    int64_t deadline = deadline_in(START_TIMEOUT);
+    if (open_channel(t, c, deadline, err) < 0)
+        return -1;
+    int rc = 0;
+    if (cmd->pty)
+        rc = SSH_RETRY(s, deadline, "asking for a terminal on", err,
+                       libssh2_channel_request_pty(c->channel, "xterm"));
+    if (rc != 0)
+        return failed(t, rc, "asking for a terminal", err);
+    cleanup_free char *text = command_text(p, cmd, c);
+    rc = SSH_RETRY(s, deadline, "starting a command on", err,
+                   libssh2_channel_exec(c->channel, text));
+    return rc == 0 ? 0 : failed(t, rc, "starting a command", err);
+}
+
+static void channel_free(struct channel *c)
+{
+    cleanup_closep_(&c->in_fd);
+    cleanup_closep_(&c->out_fd);
+    strbuf_release(&c->out);
+    strbuf_release(&c->head);
+    free(c);
+}
+
+static void set_nonblocking(int fd)
+{
+    if (fd >= 0)
+        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
+
+/* Close the channel without waiting for the host. */
+static void drop_channel(struct transport *t, struct channel *c)
+{
+    struct ssh *s = ssh_of(t);
+    cleanup_error struct error unheard = ERROR_INIT;
+    if (!c->channel || is_gone(t, c))
+        return;
+    cancel_shield_begin();
+    (void)SSH_RETRY(s, deadline_in(NSEC_PER_SEC), "closing a channel on", &unheard,
+                    libssh2_channel_free(c->channel));
+    cancel_shield_end();
+    c->channel = NULL;
+}
+
+static int ssh_start(struct proc *p, const struct command *cmd, struct error *err)
+{
+    struct channel *c = xcalloc(1, sizeof(*c));
+    c->generation = ((struct connection *)p->transport->handle)->generation;
+    c->in_fd = cmd->stdin_fd > 0 ? cmd->stdin_fd : -1;
+    c->out_fd = cmd->stdout_fd > 0 ? cmd->stdout_fd : -1;
+    set_nonblocking(c->in_fd);
+    set_nonblocking(c->out_fd);
+    if (c->in_fd >= 0)
+        p->stdin_ends = false;
+    if (cmd->killable)
+        make_marker(c);
+    cleanup_error struct error failure = ERROR_INIT;
+    int result = p->transport->lost ? lost(p->transport, &failure) : start_on(p, cmd, c, &failure);
+    if (result < 0) {
+        error_move(err, &failure);
+        drop_channel(p->transport, c);
+        channel_free(c);
+        return -1;
+    }
+    p->handle = c;
+    return 0;
+}
+
+/* --- pumping -----------------------------------------------------------------------------------
+ */
+
+static size_t ssh_pollfds(struct proc *p, struct pollfd fds[PROC_POLLFDS])
+{
+    const struct channel *c = p->handle;
+    const struct ssh *s = ssh_of(p->transport);
+    size_t n = 0;
+    if (p->ended || is_gone(p->transport, c))
+        return 0;
+    int directions = libssh2_session_block_directions(s->session);
+    short events = POLLIN;
+    if (directions & LIBSSH2_SESSION_BLOCK_OUTBOUND)
+        events |= POLLOUT;
+    fds[n++] = (struct pollfd){.fd = s->fd, .events = events};
+    if (c->in_fd >= 0 && p->in.len < QUEUE)
+        fds[n++] = (struct pollfd){.fd = c->in_fd, .events = POLLIN};
+    if (c->out_fd >= 0 && c->out.len > 0)
+        fds[n++] = (struct pollfd){.fd = c->out_fd, .events = POLLOUT};
+    return n;
+}
+
+/* From in_fd to the queue. */
+static void fill_input(struct proc *p, struct channel *c)
+{
+    while (c->in_fd >= 0 && p->in.len < QUEUE) {
+        ssize_t n = read(c->in_fd, strbuf_reserve(&p->in, CHUNK), CHUNK);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            return;
+        if (n <= 0) {
+            cleanup_closep_(&c->in_fd);
+            c->in_fd = -1;
+            p->stdin_ends = true;
+            return;
+        }
+        p->in.len += (size_t)n;
+        p->in.data[p->in.len] = '\0';
+    }
+}
+
+static int send_input(struct proc *p, struct channel *c, struct error *err)
+{
+    fill_input(p, c);
+    size_t sent = 0;
+    ssize_t rc = 0;
+    while (sent < p->in.len) {
+        rc = libssh2_channel_write(c->channel, p->in.data + sent, p->in.len - sent);
+        if (rc < 0)
+            break;
+        sent += (size_t)rc;
+    }
+    strbuf_consume(&p->in, sent);
+    if (rc < 0 && is_lost_code((int)rc))
+        return lost(p->transport, err);
+    if (rc < 0 && rc != LIBSSH2_ERROR_EAGAIN) { /* it reads no more, which is its right */
+        strbuf_truncate(&p->in, 0);
+        p->stdin_closed = true;
+    }
+    if (p->in.len == 0 && p->stdin_ends && !p->stdin_closed &&
+        libssh2_channel_send_eof(c->channel) != LIBSSH2_ERROR_EAGAIN)
+        p->stdin_closed = true;
+    return 0;
+}
+
+/* Take what is there of one stream. `max`: bytes; *ret_got: anything? */
+static int take_stream(struct proc *p, struct channel *c, int stream, struct strbuf *to, size_t max,
+                       struct error *err)
+{
+    size_t got = 0;
+    while (got < max) {
+        ssize_t n = libssh2_channel_read_ex(c->channel, stream, strbuf_reserve(to, CHUNK), CHUNK);
+        if (n == LIBSSH2_ERROR_EAGAIN || n == 0)
+            return 0;
+        if (n < 0)
+            return failed(p->transport, (int)n, "reading a command's output", err);
+        to->len += (size_t)n;
+        to->data[to->len] = '\0';
+        got += (size_t)n;
+    }
+    p->transport->activity++; /* there may be more */
+    return 0;
+}
+
+/* To out_fd. What the other side does not want any more is dropped. */
+static void flush_output(struct channel *c)
+{
+    size_t done = 0;
+    while (c->out_fd >= 0 && done < c->out.len) {
+        ssize_t n = write(c->out_fd, c->out.data + done, c->out.len - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            break;
+        if (n < 0) {
+            cleanup_closep_(&c->out_fd);
+            c->out_fd = -1;
+            done = c->out.len;
+            break;
+        }
+        done += (size_t)n;
+    }
+    strbuf_consume(&c->out, done);
+}
+
+/* The first line of a killable command's stderr is ours. What comes before it (a login shell's
+ * greeting) is the command's. */
+static void take_marker(struct proc *p, struct channel *c)
+{
+    strbuf_add(&c->head, p->err.data, p->err.len);
+    strbuf_truncate(&p->err, 0);
+    const char *at =
+        c->head.len > 0 ? memmem(c->head.data, c->head.len, c->marker, strlen(c->marker)) : NULL;
+    const char *end = at ? memchr(at, '\n', c->head.len - (size_t)(at - c->head.data)) : NULL;
+    if (!end)
+        return;
+    c->group = strtoll(at + strlen(c->marker), NULL, 10);
+    strbuf_add(&p->err, c->head.data, (size_t)(at - c->head.data));
+    strbuf_add(&p->err, end + 1, c->head.len - (size_t)(end + 1 - c->head.data));
+    strbuf_release(&c->head);
+    c->marker[0] = '\0';
+}
+
+static void set_status(struct proc *p, struct channel *c)
+{
+    char *name = NULL;
+    size_t len = 0;
+    p->status = (struct exit_status){.code = libssh2_channel_get_exit_status(c->channel)};
+    if (libssh2_channel_get_exit_signal(c->channel, &name, &len, NULL, NULL, NULL, NULL) == 0 &&
+        name) {
+        p->status.code = -1;
+        snprintf(p->status.signal, sizeof(p->status.signal), "%.*s", (int)len, name);
+        libssh2_free(ssh_of(p->transport)->session, name);
+    }
+}
+
+static int ssh_pump(struct proc *p, struct error *err)
+{
+    struct channel *c = p->handle;
+    struct transport *t = p->transport;
+    if (is_gone(t, c))
+        return gone(t, err);
+    int seconds;
+    if (libssh2_keepalive_send(ssh_of(t)->session, &seconds) == LIBSSH2_ERROR_SOCKET_SEND)
+        return lost(t, err);
+    if (!p->stdin_closed && send_input(p, c, err) < 0)
+        return -1;
+    struct strbuf *out = c->out_fd >= 0 || c->out_done ? &c->out : &p->out;
+    flush_output(c);
+    bool had_fd = c->out_fd >= 0;
+    if ((!had_fd || c->out.len < QUEUE) &&
+        take_stream(p, c, 0, had_fd ? &c->out : out, QUEUE, err) < 0)
+        return -1;
+    flush_output(c);
+    if (take_stream(p, c, SSH_EXTENDED_DATA_STDERR, &p->err, QUEUE, err) < 0)
+        return -1;
+    if (c->marker[0])
+        take_marker(p, c);
+    if (!libssh2_channel_eof(c->channel))
+        return 0;
+    if (c->out_fd >= 0 && c->out.len == 0) {
+        cleanup_closep_(&c->out_fd); /* the end of file for who reads there */
+        c->out_fd = -1;
+    }
+    int rc = libssh2_channel_wait_closed(c->channel);
+    if (rc == LIBSSH2_ERROR_EAGAIN || c->out_fd >= 0)
+        return 0;
+    if (rc != 0)
+        return failed(t, rc, "waiting for a command", err);
+    strbuf_add(&p->err, c->head.data, c->head.len); /* it ended before it said its group */
+    strbuf_release(&c->head);
+    set_status(p, c);
+    p->ended = true;
+    return 0;
+}
+
+/* --- ending ------------------------------------------------------------------------------------
+ */
+
+static int ssh_signal(struct proc *p, const char *name, struct error *err)
+{
+    struct channel *c = p->handle;
+    int64_t deadline = deadline_in(10 * NSEC_PER_SEC);
+    size_t index;
+    while (c->group == 0 && !p->ended) /* just started: it will say its group */
+        if (proc_wait_any(&p, 1, deadline, &index, err) < 0)
+            return -1;
+    if (p->ended || c->group <= 1)
+        return 0;
+    cleanup_strv struct strv argv = STRV_INIT;
+    strv_push_all(&argv, "kill", "-s", name, "--", NULL);
+    strv_printf(&argv, "-%" PRId64, c->group);
+    const struct command cmd = {.argv = &argv, .become = p->become};
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    if (transport_run(p->transport, &cmd, deadline, &r, err) < 0)
+        return -1;
+    if (r.status.code == 0 || strstr(strbuf_str(&r.err), "No such process"))
+        return 0;
+    return transport_status_error(&cmd, &r, "stopping a command", err);
+}
+
+static void ssh_proc_close(struct proc *p)
+{
+    struct channel *c = p->handle;
+    drop_channel(p->transport, c);
+    channel_free(c);
+}
+
+static int connect_to(struct transport *t, struct connection *c, struct error *err)
+{
+    if (ssh_open(&c->spec, &t->activity, &c->ssh, err) < 0) {
+        c->ssh = NULL;
+        if (err->code == ERR_FAILED || err->code == ERR_TIMEOUT)
+            err->code = ERR_UNREACHABLE;
+        return -1;
+    }
+    t->lost = false;
+    c->generation++;
+    return 0;
+}
+
+static int ssh_reconnect(struct transport *t, struct error *err)
+{
+    struct connection *c = t->handle;
+    ssh_free(c->ssh);
+    c->ssh = NULL;
+    t->lost = true;
+    return connect_to(t, c, err);
+}
+
+static void ssh_close(struct transport *t)
+{
+    struct connection *c = t->handle;
+    if (c->ssh && !t->lost) /* a courtesy: what is not heard does no harm */
+        (void)libssh2_session_disconnect(c->ssh->session, "done");
+    ssh_free(c->ssh);
+    free(c->destination);
+    free(c->identity);
+    free(c->known_hosts);
+    free(c->ssh_config);
+    free(c);
+}
+
+int transport_ssh_open(struct transport *t, const struct host_spec *spec, struct error *err)
+{
+    struct connection *c = xcalloc(1, sizeof(*c));
+    c->destination = xstrdup(spec->destination);
+    c->identity = xstrdup(spec->identity);
+    c->known_hosts = xstrdup(spec->known_hosts);
+    c->ssh_config = xstrdup(spec->ssh_config);
+    c->spec = *spec;
+    c->spec.name = t->name;
+    c->spec.become = t->become;
+    c->spec.destination = c->destination;
+    c->spec.identity = c->identity;
+    c->spec.known_hosts = c->known_hosts;
+    c->spec.ssh_config = c->ssh_config;
+    t->handle = c;
+    if (connect_to(t, c, err) == 0)
+        return 0;
+    t->lost = true;
+    ssh_close(t);
+    return -1;
+}
+
+const struct transport_ops transport_ssh = {
+    .start = ssh_start,
+    .pollfds = ssh_pollfds,
+    .pump = ssh_pump,
+    .signal = ssh_signal,
+    .proc_close = ssh_proc_close,
+    .reconnect = ssh_reconnect,
+    .close = ssh_close,
+};

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A session from its socket to its login, through jump hosts where there are any. */
+#include "transport/ssh_session.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/cancel.h"
+#include "base/clock.h"
+
+#define DEFAULT_TIMEOUT (20 * NSEC_PER_SEC)
+
+enum { KEEPALIVE_SECONDS = 15, MOST_JUMPS = 8 };
+
+int ssh_error(struct ssh *s, const char *what, struct error *err)
+{
+    char *text = NULL;
+    if (err->code == ERR_INTERRUPTED || err->code == ERR_TIMEOUT)
+        return -1; /* ssh_wait has said it */
+    libssh2_session_last_error(s->session, &text, NULL, 0);
+    return error_set(err, ERR_UNREACHABLE, "%s on %s: %s", what, s->settings.host,
+                     text && *text ? text : "the connection was closed");
+}
+
+int ssh_wait(struct ssh *s, int64_t deadline, const char *what, struct error *err)
+{
+    int directions = libssh2_session_block_directions(s->session);
+    for (const struct ssh *hop = s->jump; hop; hop = hop->jump)
+        directions |= libssh2_session_block_directions(hop->session);
+    short events = (directions & LIBSSH2_SESSION_BLOCK_OUTBOUND ? POLLOUT : 0) |
+                   (directions & LIBSSH2_SESSION_BLOCK_OUTBOUND &&
+                            !(directions & LIBSSH2_SESSION_BLOCK_INBOUND)
+                        ? 0
+                        : POLLIN);
+    struct pollfd fds[] = {{.fd = s->fd, .events = events}, {.fd = cancel_fd(), .events = POLLIN}};
+    if (poll(fds, ARRAY_SIZE(fds), deadline_poll_ms(deadline)) < 0 && errno != EINTR)
+        return error_set_errno(err, errno, "waiting for %s", s->settings.host);
+    if (cancel_check(err) < 0)
+        return -1;
+    if (clock_now() < deadline)
+        return 0;
+    error_set(err, ERR_UNREACHABLE, "%s %s: timed out", what, s->settings.host);
+    return error_hint(err, "the machine may be overloaded, or what listens there is no sshd");
+}
+
+/* --- the bytes below the session ---------------------------------------------------------------
+ */
+
+static ssize_t on_receive(libssh2_socket_t fd, void *buffer, size_t len, int flags, void **abstract)
+{
+    struct ssh *s = *abstract;
+    ssize_t n;
+    if (s->tunnel) {
+        n = libssh2_channel_read(s->tunnel, buffer, len);
+        if (n == LIBSSH2_ERROR_EAGAIN)
+            return -EAGAIN;
+        if (n < 0)
+            return -ECONNRESET;
+    } else {
+        n = recv(fd, buffer, len, flags);
+        if (n < 0)
+            return -errno;
+    }
+    if (n > 0 && s->activity)
+        ++*s->activity;
+    return n;
+}
+
+static ssize_t on_send(libssh2_socket_t fd, const void *buffer, size_t len, int flags,
+                       void **abstract)
+{
+    struct ssh *s = *abstract;
+    if (s->tunnel) {
+        ssize_t n = libssh2_channel_write(s->tunnel, buffer, len);
+        return n == LIBSSH2_ERROR_EAGAIN ? -EAGAIN : n < 0 ? -ECONNRESET : n;
+    }
+    ssize_t n = send(fd, buffer, len, flags | MSG_NOSIGNAL);
+    return n < 0 ? -errno : n;
+}
+
+/* --- opening -----------------------------------------------------------------------------------
+ */
+
+void ssh_free(struct ssh *s)
+{
+    if (!s)
+        return;
+    if (s->session)
+        libssh2_session_free(s->session); /* frees its channels too */
+    if (s->tunnel)
+        libssh2_channel_free(s->tunnel);
+    if (s->jump)
+        ssh_free(s->jump);
+    else if (s->fd >= 0)
+        close(s->fd); /* everything that mattered was answered */
+    ssh_settings_release(&s->settings);
+    free(s);
+}
+
+/* A channel of the last hop to the host. */
+static int open_tunnel(struct ssh *s, int64_t deadline, struct error *err)
+{
+    while (!(s->tunnel = libssh2_channel_direct_tcpip_ex(s->jump->session, s->settings.host,
+                                                         s->settings.port, "127.0.0.1", 0))) {
+        if (libssh2_session_last_errno(s->jump->session) != LIBSSH2_ERROR_EAGAIN) {
+            ssh_error(s->jump, "opening the way through", err);
+            return error_wrap(err, "connecting to %s port %d", s->settings.host, s->settings.port);
+        }
+        if (ssh_wait(s->jump, deadline, "connecting through", err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int start_session(struct ssh *s, int64_t deadline, struct error *err)
+{
+    s->session = libssh2_session_init_ex(NULL, NULL, NULL, s);
+    if (!s->session)
+        return error_set(err, ERR_FAILED, "libssh2 has no memory for a session");
+    libssh2_session_set_blocking(s->session, 0);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic"
+    libssh2_session_callback_set(s->session, LIBSSH2_CALLBACK_RECV, (void *)on_receive);
+    libssh2_session_callback_set(s->session, LIBSSH2_CALLBACK_SEND, (void *)on_send);
+#pragma GCC diagnostic pop
+    ssh_hostkey_prefer_known(s);
+    int rc = SSH_RETRY(s, deadline, "the handshake with", err,
+                       libssh2_session_handshake(s->session, s->fd));
+    if (rc != 0)
+        return err->message ? -1 : ssh_error(s, "the handshake", err);
+    if (ssh_hostkey_check(s, err) < 0 || ssh_login(s, deadline, err) < 0)
+        return -1;
+    libssh2_keepalive_config(s->session, 1, KEEPALIVE_SECONDS);
+    return 0;
+}
+
+static int open_hop(const struct host_spec *spec, const char *through, int depth,
+                    uint64_t *activity, struct ssh **ret, struct error *err);
+
+/* The hop before `s`. "a,b,c" goes through a, then b, then c: c is the hop before, reached in turn
+ * through what stands in front of it. */
+static int open_jump(struct ssh *s, const struct host_spec *spec, int depth, struct error *err)
+{
+    if (depth >= MOST_JUMPS)
+        return error_set(err, ERR_USAGE, "more than %d jumps to %s", MOST_JUMPS, s->settings.host);
+    char *comma = strrchr(s->settings.jump, ',');
+    struct host_spec hop = *spec;
+    hop.destination = comma ? comma + 1 : s->settings.jump;
+    hop.identity = NULL;
+    cleanup_free char *before =
+        comma ? xstrndup(s->settings.jump, (size_t)(comma - s->settings.jump)) : NULL;
+    if (open_hop(&hop, before, depth + 1, NULL, &s->jump, err) < 0)
+        return error_wrap(err, "jumping through %s", hop.destination);
+    s->fd = s->jump->fd;
+    return 0;
+}
+
+/* `through`: jumps given by the hop behind; NULL: those of the host's own settings. */
+static int open_hop(const struct host_spec *spec, const char *through, int depth,
+                    uint64_t *activity, struct ssh **ret, struct error *err)
+{
+    struct ssh *s = xcalloc(1, sizeof(*s));
+    s->fd = -1;
+    s->activity = activity;
+    s->policy = spec->host_key_policy;
+    int64_t deadline =
+        deadline_in(spec->connect_timeout > 0 ? spec->connect_timeout : DEFAULT_TIMEOUT);
+    int result = ssh_settings_read(spec, &s->settings, err);
+    if (result == 0 && through) {
+        free(s->settings.jump);
+        s->settings.jump = xstrdup(through);
+    }
+    if (result == 0 && s->settings.jump) {
+        result = open_jump(s, spec, depth, err);
+        if (result == 0)
+            result = open_tunnel(s, deadline, err);
+    } else if (result == 0) {
+        s->fd = ssh_socket_connect(s->settings.host, s->settings.port, deadline, err);
+        result = s->fd < 0 ? -1 : 0;
+    }
+    if (result == 0)
+        result = start_session(s, deadline, err);
+    if (result < 0) {
+        ssh_free(s);
+        return -1;
+    }
+    *ret = s;
+    return 0;
+}
+
+int ssh_open(const struct host_spec *spec, uint64_t *activity, struct ssh **ret, struct error *err)
+{
+    static bool initialized; /* libssh2_init is for the first thread, before any other */
+    if (!initialized && libssh2_init(0) != 0)
+        return error_set(err, ERR_FAILED, "libssh2 cannot be initialized");
+    initialized = true;
+    return open_hop(spec, NULL, 0, activity, ret, err);
+}

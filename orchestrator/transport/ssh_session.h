@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The inside of the ssh transport, for ssh*.c only: one libssh2 session over one socket, or over a
+ * channel of another session (ProxyJump). */
+#ifndef TRANSPORT_SSH_SESSION_H
+#define TRANSPORT_SSH_SESSION_H
+
+#include <libssh2.h>
+
+#include "transport/backend.h"
+#include "transport/ssh_settings.h"
+
+struct ssh {
+    LIBSSH2_SESSION *session;
+    int fd;                  /* the socket; of the first hop where there are jumps. Owned by that */
+    struct ssh *jump;        /* the hop before, owned; NULL: none */
+    LIBSSH2_CHANNEL *tunnel; /* of the hop before: what this session runs over */
+    struct ssh_settings settings;
+    uint64_t *activity; /* counts what comes in; NULL: nobody asks */
+    enum host_key_policy policy;
+};
+
+/* Connect and log in. `activity`: counts what comes in, or NULL; borrowed. */
+int ssh_open(const struct host_spec *spec, uint64_t *activity, struct ssh **ret, struct error *err);
+void ssh_free(struct ssh *s); /* NULL is fine */
+
+/* Wait until the session can go on after LIBSSH2_ERROR_EAGAIN. `what` for the message of a
+ * time-out. */
+int ssh_wait(struct ssh *s, int64_t deadline, const char *what, struct error *err);
+/* Fill `err` with what libssh2 says; ERR_UNREACHABLE. Returns -1. */
+int ssh_error(struct ssh *s, const char *what, struct error *err);
+
+/* Call a libssh2 function that gives an int until it is no EAGAIN. */
+#define SSH_RETRY(s, deadline, what, err, call)                                                    \
+    ({                                                                                             \
+        int rc_;                                                                                   \
+        while ((rc_ = (int)(call)) == LIBSSH2_ERROR_EAGAIN)                                        \
+            if (ssh_wait(s, deadline, what, err) < 0) {                                            \
+                rc_ = LIBSSH2_ERROR_TIMEOUT;                                                       \
+                break;                                                                             \
+            }                                                                                      \
+        rc_;                                                                                       \
+    })
+
+/* ssh_socket.c: a connected, non-blocking TCP socket, or -1. */
+int ssh_socket_connect(const char *host, int port, int64_t deadline, struct error *err);
+/* ssh_hostkey.c: before the handshake, prefer kinds of keys that are known; after it, check. */
+void ssh_hostkey_prefer_known(struct ssh *s);
+int ssh_hostkey_check(struct ssh *s, struct error *err);
+/* ssh_login.c */
+int ssh_login(struct ssh *s, int64_t deadline, struct error *err);
+
+#endif

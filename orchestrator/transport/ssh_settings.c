@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Settings of a host. */
+#include "transport/ssh_settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/parse.h"
+
+enum { SSH_PORT = 22 };
+
+void ssh_settings_release(struct ssh_settings *s)
+{
+    free(s->host);
+    free(s->user);
+    free(s->alias);
+    free(s->agent);
+    free(s->jump);
+    strv_release(&s->identities);
+    strv_release(&s->known_hosts);
+    *s = (struct ssh_settings){0};
+}
+
+static void set_text(char **to, const char *value)
+{
+    free(*to);
+    *to = xstrdup(value);
+}
+
+static void add_paths(struct strv *to, const char *words)
+{
+    for (const char *p = words; *p;) {
+        size_t len = strcspn(p, " ");
+        cleanup_free char *word = xstrndup(p, len);
+        if (len > 0)
+            strv_push_owned(to, path_expand_home(word));
+        p += len + (p[len] == ' ');
+    }
+}
+
+/* One line of `ssh -G`: "keyword value". */
+static void take_line(struct ssh_settings *s, const char *key, const char *value)
+{
+    int64_t port;
+    if (strcmp(key, "hostname") == 0)
+        set_text(&s->host, value);
+    else if (strcmp(key, "user") == 0)
+        set_text(&s->user, value);
+    else if (strcmp(key, "port") == 0 && parse_int(value, &port) && port > 0 && port < 65536)
+        s->port = (int)port;
+    else if (strcmp(key, "hostkeyalias") == 0)
+        set_text(&s->alias, value);
+    else if (strcmp(key, "identityfile") == 0)
+        strv_push_owned(&s->identities, path_expand_home(value));
+    else if (strcmp(key, "userknownhostsfile") == 0 || strcmp(key, "globalknownhostsfile") == 0)
+        add_paths(&s->known_hosts, value);
+    else if (strcmp(key, "identityagent") == 0)
+        set_text(&s->agent, value);
+    else if (strcmp(key, "proxyjump") == 0 && strcmp(value, "none") != 0)
+        set_text(&s->jump, value);
+}
+
+static void take_lines(struct ssh_settings *s, char *text)
+{
+    char *rest = text;
+    for (char *line; (line = strsep(&rest, "\n"));) {
+        char *value = strchr(line, ' ');
+        if (!value)
+            continue;
+        *value++ = '\0';
+        take_line(s, line, value);
+    }
+}
+
+/* "user@host:port" needs the form of a URL for its port. */
+static char *for_ssh(const char *destination)
+{
+    const char *host = strrchr(destination, '@');
+    host = host ? host + 1 : destination;
+    const char *colon = strrchr(host, ':');
+    bool port = colon && strchr(host, ':') == colon && strspn(colon + 1, "0123456789") > 0;
+    return port && strncmp(destination, "ssh://", 6) != 0 ? xasprintf("ssh://%s", destination)
+                                                          : xstrdup(destination);
+}
+
+/* 1: ssh is not installed. */
+static int ask_ssh(const struct host_spec *spec, struct ssh_settings *s, struct error *err)
+{
+    cleanup_transport struct transport *here = NULL;
+    const struct host_spec local = {.name = "this machine"};
+    if (transport_open(&local, &here, err) < 0)
+        return -1;
+    cleanup_strv struct strv argv = STRV_INIT;
+    cleanup_free char *destination = for_ssh(spec->destination);
+    strv_push_all(&argv, "ssh", "-G", NULL);
+    if (spec->ssh_config)
+        strv_push_all(&argv, "-F", spec->ssh_config, NULL);
+    strv_push_all(&argv, "--", destination, NULL);
+    const struct command cmd = {.argv = &argv};
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    if (transport_run(here, &cmd, deadline_in(10 * NSEC_PER_SEC), &r, err) < 0)
+        return -1;
+    if (r.status.code == 127)
+        return 1;
+    if (r.status.code != 0) {
+        transport_status_error(&cmd, &r, "reading the ssh configuration", err);
+        err->code = ERR_USAGE;
+        return -1;
+    }
+    take_lines(s, r.out.data ? r.out.data : (char[]){""});
+    return 0;
+}
+
+static void add_defaults(struct ssh_settings *s)
+{
+    static const char *const names[] = {"id_ed25519", "id_ecdsa", "id_rsa"};
+    cleanup_free char *home = home_dir();
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        strv_printf(&s->identities, "%s/.ssh/%s", home, names[i]);
+    strv_printf(&s->known_hosts, "%s/.ssh/known_hosts", home);
+    strv_push(&s->known_hosts, "/etc/ssh/ssh_known_hosts");
+}
+
+/* What the destination itself says. */
+static void parse_destination(const char *destination, struct ssh_settings *s)
+{
+    if (strncmp(destination, "ssh://", 6) == 0)
+        destination += 6;
+    const char *at = strrchr(destination, '@');
+    if (at)
+        s->user = xstrndup(destination, (size_t)(at - destination));
+    const char *host = at ? at + 1 : destination;
+    const char *colon = strrchr(host, ':');
+    int64_t port;
+    if (colon && strchr(host, ':') == colon && parse_int(colon + 1, &port) && port > 0 &&
+        port < 65536)
+        s->port = (int)port;
+    else
+        colon = NULL;
+    s->host = colon ? xstrndup(host, (size_t)(colon - host)) : xstrdup(host);
+}
+
+int ssh_settings_read(const struct host_spec *spec, struct ssh_settings *ret, struct error *err)
+{
+    struct ssh_settings s = {.port = SSH_PORT};
+    if (spec->destination[0] == '-' || spec->destination[0] == '\0')
+        return error_set(err, ERR_USAGE, "`%s` is no host", spec->destination);
+    int asked = ask_ssh(spec, &s, err);
+    if (asked < 0) {
+        ssh_settings_release(&s);
+        return -1;
+    }
+    if (asked > 0) {
+        parse_destination(spec->destination, &s);
+        add_defaults(&s);
+    }
+    if (!s.user) {
+        const char *login = getenv("USER");
+        s.user = xstrdup(login && *login ? login : "root");
+    }
+    if (spec->identity) { /* first, and the others after it */
+        struct strv all = STRV_INIT;
+        s.named_identity = true;
+        strv_push(&all, spec->identity);
+        strv_extend(&all, &s.identities);
+        strv_release(&s.identities);
+        s.identities = all;
+    }
+    if (spec->known_hosts) {
+        strv_release(&s.known_hosts);
+        strv_push(&s.known_hosts, spec->known_hosts);
+    }
+    *ret = s;
+    return 0;
+}
