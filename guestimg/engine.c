@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Which engine works on an image. */
+#include "guestimg/engine.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+extern const struct image_engine engine_ext4, engine_guestfs;
+
+/* In order of preference. */
+static const struct image_engine *const engines[] = {&engine_ext4, &engine_guestfs};
+
+static int unchangeable(const struct image *image, struct error *err)
+{
+    if (image->fs == FS_EROFS) {
+        error_set(err, ERR_FAILED, "`%s` holds an erofs, which is read-only by nature",
+                  image->name);
+        return error_hint(err, "use an ext4 image while developing (osbuilder's default)");
+    }
+    if (image->verity_offset > 0) {
+        error_set(err, ERR_FAILED, "`%s` is measured: any change breaks its dm-verity hashes",
+                  image->name);
+        return error_hint(err, "use an image built without measured rootfs while developing");
+    }
+    return 0;
+}
+
+const struct image_engine *engine_choose(const struct image *image, const char *name,
+                                         struct strbuf *why, struct error *err)
+{
+    if (unchangeable(image, err) < 0)
+        return NULL;
+    cleanup_strbuf struct strbuf reasons = STRBUF_INIT;
+    for (size_t i = 0; i < ARRAY_SIZE(engines); i++) {
+        cleanup_strbuf struct strbuf reason = STRBUF_INIT;
+        if (strcmp(name, "auto") != 0 && strcmp(name, engines[i]->name) != 0)
+            continue;
+        if (engines[i]->usable(image, &reason)) {
+            strbuf_printf(why, "%s%s%s", strbuf_str(&reasons), reasons.len > 0 ? "; " : "",
+                          strbuf_str(&reason));
+            return engines[i];
+        }
+        strbuf_printf(&reasons, "%s%s: %s", reasons.len > 0 ? "; " : "", engines[i]->name,
+                      strbuf_str(&reason));
+    }
+    if (reasons.len == 0) {
+        error_set(err, ERR_USAGE, "there is no engine `%s`", name);
+        error_hint(err, "known: auto, ext4, guestfs");
+        return NULL;
+    }
+    error_set(err, ERR_FAILED, "`%s` cannot be changed (%s)", image->name, strbuf_str(&reasons));
+    if (image->journal_dirty)
+        error_hint(err, "its journal must be replayed first: install libguestfs on the host, or "
+                        "run e2fsck on the file system while no VM uses it");
+    else
+        error_hint(err, "install libguestfs on the host (Debian: libguestfs0), or use `--engine "
+                        "auto`");
+    return NULL;
+}

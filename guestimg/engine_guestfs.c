@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The engine for every file system: libguestfs, loaded when it is needed, so that this program runs
+ * on hosts that have none. One drive, no inspection: the partition is known from its offset. */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <guestfs.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/fs.h"
+#include "guestimg/engine.h"
+#include "guestimg/fsck.h"
+
+enum { LAUNCH_SECONDS = 300 }; /* emulated appliances need up to a minute and a half */
+
+/* The functions used, by the names and types of guestfs.h. */
+#define FUNCTIONS(X)                                                                               \
+    X(create)                                                                                      \
+    X(close)                                                                                       \
+    X(set_error_handler)                                                                           \
+    X(last_error)                                                                                  \
+    X(last_errno)                                                                                  \
+    X(set_backend)                                                                                 \
+    X(set_backend_setting)                                                                         \
+    X(add_drive_opts_argv)                                                                         \
+    X(launch)                                                                                      \
+    X(get_pid)                                                                                     \
+    X(shutdown)                                                                                    \
+    X(list_partitions)                                                                             \
+    X(part_list)                                                                                   \
+    X(free_partition_list)                                                                         \
+    X(mount_options)                                                                               \
+    X(umount)                                                                                      \
+    X(exists)                                                                                      \
+    X(realpath)                                                                                    \
+    X(statns)                                                                                      \
+    X(free_statns)                                                                                 \
+    X(checksum)                                                                                    \
+    X(mkdir_p)                                                                                     \
+    X(upload)                                                                                      \
+    X(download)                                                                                    \
+    X(chmod)                                                                                       \
+    X(chown)                                                                                       \
+    X(xfs_repair_argv)
+
+struct api {
+    void *library;
+#define X(name) __typeof__(&guestfs_##name) name;
+    FUNCTIONS(X)
+#undef X
+};
+
+struct guestfs {
+    struct api api;
+    guestfs_h *g;
+    char *path;
+    int64_t offset;
+    char *device; /* "/dev/sda1" */
+    enum image_fs fs;
+    bool writable, mounted;
+    struct strbuf *notes;
+};
+
+static bool load(struct api *api)
+{
+    api->library = dlopen("libguestfs.so.0", RTLD_NOW | RTLD_LOCAL);
+    if (!api->library)
+        return false;
+    bool whole = true;
+#define X(name)                                                                                    \
+    api->name = (__typeof__(&guestfs_##name))dlsym(api->library, "guestfs_" #name);                \
+    whole = whole && api->name;
+    FUNCTIONS(X)
+#undef X
+    return whole;
+}
+
+static bool guestfs_usable(const struct image *image, struct strbuf *why)
+{
+    (void)image;
+    struct api api;
+    bool loaded = load(&api);
+    if (loaded)
+        strbuf_puts(why, "libguestfs, for any file system");
+    else
+        strbuf_puts(why, "libguestfs is not on this host");
+    return loaded;
+}
+
+static int guestfs_error(const struct guestfs *e, struct error *err, const char *what)
+{
+    const char *said = e->api.last_error(e->g);
+    cleanup_free char *line = xstrdup(said ? said : "no reason given");
+    line[strcspn(line, "\n")] = '\0';
+    error_set(err, ERR_FAILED, "libguestfs: %s: %s", what, line);
+    if (e->api.last_errno(e->g) == ENOSPC || (said && strstr(said, "No space left")))
+        return error_hint(err, "the image is too small for the file: strip the binary, or build "
+                               "the image with more room");
+    return -1;
+}
+
+/* --- launching ---------------------------------------------------------------------------------
+ */
+
+/* Ends an appliance that does not come up: libguestfs itself would wait for twenty minutes. */
+struct watchdog {
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool done;
+    const struct guestfs *e;
+};
+
+static void *watch(void *data)
+{
+    struct watchdog *w = data;
+    struct timespec end;
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += LAUNCH_SECONDS;
+    pthread_mutex_lock(&w->lock);
+    int rc = 0;
+    while (!w->done && rc == 0)
+        rc = pthread_cond_timedwait(&w->changed, &w->lock, &end);
+    if (!w->done) {
+        int pid = w->e->api.get_pid(w->e->g);
+        if (pid > 1)
+            kill(pid, SIGKILL); /* the launch then fails and says so */
+    }
+    pthread_mutex_unlock(&w->lock);
+    return NULL;
+}
+
+static int launch_watched(const struct guestfs *e)
+{
+    struct watchdog w = {
+        .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .e = e};
+    bool watched = pthread_create(&w.thread, NULL, watch, &w) == 0;
+    int result = e->api.launch(e->g);
+    pthread_mutex_lock(&w.lock);
+    w.done = true;
+    pthread_cond_signal(&w.changed);
+    pthread_mutex_unlock(&w.lock);
+    if (watched)
+        pthread_join(w.thread, NULL);
+    return result;
+}
+
+static int make_handle(struct guestfs *e, const char *path, bool emulate, struct error *err)
+{
+    e->g = e->api.create();
+    if (!e->g)
+        return error_set_errno(err, errno, "libguestfs gives no handle");
+    e->api.set_error_handler(e->g, NULL, NULL); /* what fails is asked for, not printed */
+    const struct guestfs_add_drive_opts_argv drive = {
+        .bitmask = GUESTFS_ADD_DRIVE_OPTS_FORMAT_BITMASK | GUESTFS_ADD_DRIVE_OPTS_READONLY_BITMASK,
+        .format = "raw",
+        .readonly = !e->writable,
+    };
+    if (e->api.set_backend(e->g, "direct") < 0 ||
+        (emulate && e->api.set_backend_setting(e->g, "force_tcg", "1") < 0) ||
+        e->api.add_drive_opts_argv(e->g, path, &drive) < 0)
+        return guestfs_error(e, err, "setting up");
+    return 0;
+}
+
+static int launch(struct guestfs *e, const char *path, struct error *err)
+{
+    for (int round = 0; round < 2; round++) {
+        if (make_handle(e, path, round == 1, err) < 0)
+            return -1;
+        if (launch_watched(e) == 0)
+            return 0;
+        guestfs_error(e, err, "starting the appliance");
+        if (round == 0) {
+            e->api.close(e->g);
+            e->g = NULL;
+            error_release(err);
+            strbuf_puts(e->notes, "the appliance did not start with hardware virtualization: "
+                                  "emulated instead, which is slower\n");
+        }
+    }
+    return error_hint(err, "`libguestfs-test-tool` on the host shows what is wrong with it");
+}
+
+/* The partition that begins where the root was found; the whole disk where there is no table. */
+static int find_device(struct guestfs *e, const struct image *image, struct error *err)
+{
+    if (image->offset == 0) {
+        e->device = xstrdup("/dev/sda");
+        return 0;
+    }
+    char **names = e->api.list_partitions(e->g);
+    struct guestfs_partition_list *parts = names ? e->api.part_list(e->g, "/dev/sda") : NULL;
+    for (uint32_t i = 0; parts && i < parts->len; i++)
+        if ((int64_t)parts->val[i].part_start == image->offset && names[i])
+            e->device = xstrdup(names[i]);
+    for (size_t i = 0; names && names[i]; i++)
+        free(names[i]);
+    free(names);
+    if (parts)
+        e->api.free_partition_list(parts);
+    if (e->device)
+        return 0;
+    return error_set(err, ERR_FAILED, "libguestfs sees no partition at byte %lld of `%s`",
+                     (long long)image->offset, image->name);
+}
+
+static void release(struct guestfs *e)
+{
+    if (e->g)
+        e->api.close(e->g);
+    free(e->device);
+    free(e->path);
+    free(e);
+}
+
+static int guestfs_open_image(const char *path, const struct image *image, bool writable,
+                              struct strbuf *notes, void **ret, struct error *err)
+{
+    struct guestfs *e = xcalloc(1, sizeof(*e));
+    e->writable = writable;
+    e->notes = notes;
+    e->fs = image->fs;
+    e->path = xstrdup(path);
+    e->offset = image->offset;
+    int result = load(&e->api) ? 0 : error_set(err, ERR_FAILED, "libguestfs cannot be loaded");
+    if (result == 0)
+        result = launch(e, path, err);
+    if (result == 0)
+        result = find_device(e, image, err);
+    if (result == 0 && e->api.mount_options(e->g, writable ? "" : "ro", e->device, "/") < 0)
+        result = guestfs_error(e, err, "mounting the root");
+    if (result < 0) {
+        release(e);
+        return -1;
+    }
+    e->mounted = true;
+    *ret = e;
+    return 0;
+}
+
+/* --- files -------------------------------------------------------------------------------------
+ */
+
+static int stat_file(void *self, const char *path, struct image_file *ret, struct error *err)
+{
+    struct guestfs *e = self;
+    *ret = (struct image_file){0};
+    int exists = e->api.exists(e->g, path);
+    if (exists < 0)
+        return guestfs_error(e, err, path);
+    if (!exists)
+        return 0;
+    cleanup_free char *real = e->api.realpath(e->g, path);
+    struct guestfs_statns *st = real ? e->api.statns(e->g, real) : NULL;
+    if (!st)
+        return guestfs_error(e, err, path);
+    *ret = (struct image_file){
+        .exists = true,
+        .regular = (st->st_mode & 0170000) == 0100000,
+        .mode = (mode_t)(st->st_mode & 07777),
+        .uid = (uid_t)st->st_uid,
+        .gid = (gid_t)st->st_gid,
+        .size = st->st_size,
+    };
+    e->api.free_statns(st);
+    if (!ret->regular)
+        return 0;
+    cleanup_free char *digest = e->api.checksum(e->g, "sha256", real);
+    if (!digest)
+        return guestfs_error(e, err, path);
+    snprintf(ret->sha256, sizeof(ret->sha256), "%s", digest);
+    return 0;
+}
+
+static int put_file(void *self, const struct image_put *put, struct error *err)
+{
+    struct guestfs *e = self;
+    struct image_file old;
+    if (stat_file(e, put->destination, &old, err) < 0)
+        return -1;
+    if (old.exists && !old.regular)
+        return error_set(err, ERR_FAILED, "`%s` in the image is no regular file", put->destination);
+    cleanup_free char *dir = path_dir(put->destination);
+    if (!old.exists && e->api.mkdir_p(e->g, dir) < 0)
+        return guestfs_error(e, err, dir);
+    if (e->api.upload(e->g, put->source, put->destination) < 0)
+        return guestfs_error(e, err, put->destination);
+    mode_t mode = put->has_mode ? put->mode : old.exists ? old.mode : 0755;
+    uid_t uid = put->has_owner ? put->uid : old.exists ? old.uid : 0;
+    gid_t gid = put->has_owner ? put->gid : old.exists ? old.gid : 0;
+    if (e->api.chown(e->g, (int)uid, (int)gid, put->destination) < 0 ||
+        e->api.chmod(e->g, (int)mode, put->destination) < 0) /* last: chown drops set-id bits */
+        return guestfs_error(e, err, put->destination);
+    return 0;
+}
+
+static int fetch_file(void *self, const char *path, int fd, struct error *err)
+{
+    struct guestfs *e = self;
+    cleanup_free char *to = xasprintf("/dev/fd/%d", fd);
+    return e->api.download(e->g, path, to) < 0 ? guestfs_error(e, err, path) : 0;
+}
+
+/* XFS is checked inside the appliance, which has its tools. */
+static int check_xfs(struct guestfs *e, struct error *err)
+{
+    const struct guestfs_xfs_repair_argv look = {.bitmask = GUESTFS_XFS_REPAIR_NOMODIFY_BITMASK,
+                                                 .nomodify = 1};
+    int found = e->api.xfs_repair_argv(e->g, e->device, &look);
+    if (found < 0)
+        return guestfs_error(e, err, "checking the file system");
+    return found == 0
+               ? 0
+               : error_set(err, ERR_FAILED, "the changed file system does not pass xfs_repair");
+}
+
+static int guestfs_close_image(void *self, bool check, struct error *err)
+{
+    struct guestfs *e = self;
+    cleanup_error struct error failure = ERROR_INIT;
+    int result = e->api.umount(e->g, "/") < 0 ? guestfs_error(e, &failure, "unmounting") : 0;
+    if (result == 0 && check && e->fs == FS_XFS)
+        result = check_xfs(e, &failure);
+    /* A failing shutdown is a lost write. */
+    if (e->api.shutdown(e->g) < 0 && result == 0)
+        result = guestfs_error(e, &failure, "shutting the appliance down");
+    if (result == 0 && check && e->fs == FS_EXT4)
+        result = fsck_ext4(e->path, e->offset, e->notes, &failure);
+    if (result < 0)
+        error_move(err, &failure);
+    release(e);
+    return result;
+}
+
+const struct image_engine engine_guestfs = {
+    .name = "guestfs",
+    .usable = guestfs_usable,
+    .open = guestfs_open_image,
+    .stat = stat_file,
+    .put = put_file,
+    .read = fetch_file,
+    .close = guestfs_close_image,
+};

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * guestimg: changes files in Kata guest images, safely. */
+#include <getopt.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/parse.h"
+#include "base/suggest.h"
+#include "guestimg/inject.h"
+#include "guestimg/publish.h"
+
+#define DEFAULT_KEEP 5
+
+struct arguments {
+    char **words;
+    int n_words;
+    struct image_put *puts; /* owned */
+    size_t n_puts;
+    const char *engine, *version;
+    int keep;
+    bool json, help;
+};
+
+struct verb {
+    const char *name, *synopsis, *help;
+    int words; /* how many it takes */
+    int (*run)(struct arguments *a, json_t *out, struct error *err);
+};
+
+/* --- output: a JSON object is filled; as text its entries are printed one a line ----------------
+ */
+
+static void put(json_t *to, const char *key, json_t *value)
+{
+    if (value && json_object_set_new(to, key, value) < 0)
+        abort(); /* for want of memory only */
+}
+
+static void put_text(json_t *to, const char *key, const char *text)
+{
+    if (text && *text)
+        put(to, key, json_string(text));
+}
+
+static void put_lines(json_t *to, const char *key, const struct strbuf *lines)
+{
+    json_t *list = json_array();
+    cleanup_free char *text = xstrdup(strbuf_str(lines));
+    char *rest = text;
+    for (char *line; (line = strsep(&rest, "\n"));)
+        if (*line)
+            json_array_append_new(list, json_string(line));
+    if (json_array_size(list) > 0)
+        put(to, key, list);
+    else
+        json_decref(list);
+}
+
+static void print_value(const char *key, const json_t *v)
+{
+    size_t i;
+    const json_t *item;
+    if (json_is_string(v))
+        printf("%-14s %s\n", key, json_string_value(v));
+    else if (json_is_integer(v))
+        printf("%-14s %lld\n", key, (long long)json_integer_value(v));
+    else if (json_is_boolean(v))
+        printf("%-14s %s\n", key, json_is_true(v) ? "yes" : "no");
+    json_array_foreach(v, i, item) if (json_is_string(item))
+        printf("%-14s %s\n", i == 0 ? key : "", json_string_value(item));
+    else print_value(key, item);
+    const char *name;
+    json_t *inner;
+    if (json_is_object(v))
+        json_object_foreach((json_t *)v, name, inner) print_value(name, inner);
+}
+
+/* --- verbs -------------------------------------------------------------------------------------
+ */
+
+static int run_inject(struct arguments *a, json_t *out, struct error *err)
+{
+    if (a->n_puts == 0)
+        return error_set(err, ERR_USAGE, "what shall be put into the image? (--put SRC:DEST)");
+    struct inject_job job = {.image = a->words[0],
+                             .puts = a->puts,
+                             .n_puts = a->n_puts,
+                             .engine = a->engine,
+                             .keep = a->keep};
+    struct inject_result r;
+    int result = inject(&job, &r, err);
+    if (result == 0) {
+        put_text(out, "image", r.path);
+        put(out, "changed", json_boolean(r.changed));
+        put_text(out, "engine", r.engine);
+        put_text(out, "why", strbuf_str(&r.why));
+        put_text(out, "kept", r.kept);
+        json_t *files = json_array();
+        for (size_t i = 0; i < a->n_puts; i++) {
+            json_t *file = json_object();
+            put_text(file, "path", a->puts[i].destination);
+            put_text(file, "sha256", a->puts[i].sha256);
+            put(file, "size", json_integer(a->puts[i].size));
+            json_array_append_new(files, file);
+        }
+        put(out, "files", files);
+        put_lines(out, "notes", &r.notes);
+    }
+    inject_result_release(&r);
+    return result;
+}
+
+static void put_agent(json_t *out, const struct image *image, const char *engine_name,
+                      struct strbuf *notes)
+{
+    static const char *const places[] = {"/usr/bin/kata-agent", "/sbin/init"};
+    cleanup_error struct error unheard = ERROR_INIT; /* an image without an agent is one as well */
+    cleanup_strbuf struct strbuf why = STRBUF_INIT;
+    const struct image_engine *engine = engine_choose(image, engine_name, &why, &unheard);
+    void *open = NULL;
+    if (!engine || engine->open(image->path, image, false, notes, &open, &unheard) < 0) {
+        strbuf_printf(notes, "the agent was not looked at: %s\n", unheard.message);
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+        struct image_file file;
+        if (engine->stat(open, places[i], &file, &unheard) < 0 || !file.regular)
+            continue;
+        json_t *agent = json_object();
+        cleanup_free char *mode = xasprintf("%04o", (unsigned)file.mode);
+        put_text(agent, "path", places[i]);
+        put_text(agent, "sha256", file.sha256);
+        put_text(agent, "mode", mode);
+        put(agent, "size", json_integer(file.size));
+        put(out, "agent", agent);
+        break;
+    }
+    if (engine->close(open, false, &unheard) < 0)
+        strbuf_printf(notes, "%s\n", unheard.message);
+}
+
+static int run_inspect(struct arguments *a, json_t *out, struct error *err)
+{
+    struct image image;
+    if (image_open(a->words[0], &image, err) < 0)
+        return -1;
+    put_text(out, "image", image.path);
+    put(out, "size", json_integer(image.size));
+    put_text(out, "fs", image_fs_name(image.fs));
+    put(out, "dax_header", json_boolean(image.dax_header));
+    put(out, "offset", json_integer(image.offset));
+    put(out, "length", json_integer(image.length));
+    put(out, "measured", json_boolean(image.verity_offset > 0));
+    if (image.fs == FS_EXT4) {
+        put(out, "block_size", json_integer(image.block_size));
+        put(out, "free_bytes", json_integer(image.free_blocks * image.block_size));
+        put(out, "clean", json_boolean(image.clean));
+        put(out, "journal",
+            json_string(!image.has_journal    ? "none"
+                        : image.journal_dirty ? "dirty"
+                                              : "clean"));
+    }
+    struct strbuf notes = STRBUF_INIT;
+    put_agent(out, &image, a->engine, &notes);
+    put_lines(out, "notes", &notes);
+    strbuf_release(&notes);
+    image_release(&image);
+    return 0;
+}
+
+static int run_list(struct arguments *a, json_t *out, struct error *err)
+{
+    struct image image;
+    cleanup_strv struct strv versions = STRV_INIT;
+    if (image_open(a->words[0], &image, err) < 0)
+        return -1;
+    int result = publish_versions(image.path, &versions, err);
+    json_t *list = json_array();
+    for (size_t i = 0; i < versions.len; i++)
+        json_array_append_new(list, json_string(versions.items[i]));
+    put_text(out, "image", image.path);
+    put(out, "versions", list);
+    image_release(&image);
+    return result;
+}
+
+static int run_rollback(struct arguments *a, json_t *out, struct error *err)
+{
+    cleanup_free char *path = realpath(a->words[0], NULL);
+    if (!path)
+        return error_set(err, ERR_FAILED, "there is no image `%s`", a->words[0]);
+    cleanup_close int lock = publish_lock(path, err);
+    cleanup_free char *version = NULL;
+    if (lock < 0 || publish_rollback(path, a->version, &version, err) < 0)
+        return -1;
+    put_text(out, "image", path);
+    put_text(out, "restored", version);
+    return 0;
+}
+
+static int run_cat(struct arguments *a, json_t *out, struct error *err)
+{
+    (void)out;
+    struct image image;
+    if (image_open(a->words[0], &image, err) < 0)
+        return -1;
+    struct strbuf why = STRBUF_INIT, notes = STRBUF_INIT;
+    const struct image_engine *engine = engine_choose(&image, a->engine, &why, err);
+    void *open = NULL;
+    int result = engine ? engine->open(image.path, &image, false, &notes, &open, err) : -1;
+    if (result == 0) {
+        cleanup_error struct error unheard = ERROR_INIT;
+        result = engine->read(open, a->words[1], STDOUT_FILENO, err);
+        if (engine->close(open, false, result == 0 ? err : &unheard) < 0)
+            result = -1;
+    }
+    strbuf_release(&why);
+    strbuf_release(&notes);
+    image_release(&image);
+    return result;
+}
+
+static const struct verb verbs[] = {
+    {"inject", "IMAGE --put SRC:DEST[:MODE[:UID:GID]]...", "put files into an image", 1,
+     run_inject},
+    {"inspect", "IMAGE", "what the image is, and the agent in it", 1, run_inspect},
+    {"list", "IMAGE", "the versions kept, youngest first", 1, run_list},
+    {"rollback", "IMAGE [--to VERSION]", "put a kept version back", 1, run_rollback},
+    {"cat", "IMAGE PATH", "a file of the image, on standard output", 2, run_cat},
+};
+
+/* --- the command line --------------------------------------------------------------------------
+ */
+
+static void print_help(void)
+{
+    printf("usage: guestimg VERB IMAGE [OPTIONS]\n\n");
+    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+        printf("  %-9s %-42s %s\n", verbs[i].name, verbs[i].synopsis, verbs[i].help);
+    printf("\noptions:\n"
+           "      --put SRC:DEST[:MODE[:UID:GID]]  a file to put into the image (inject)\n"
+           "      --engine auto|ext4|guestfs       what reads and changes it (default: auto)\n"
+           "      --keep N                         older versions to keep (inject; default: %d)\n"
+           "      --to VERSION                     the version to put back (rollback)\n"
+           "      --json                           one JSON object on standard output\n"
+           "  -h, --help                           this text\n"
+           "      --version                        the version of this program\n\n"
+           "exit codes: 0 ok, 1 failed (the image is as it was), 2 usage\n",
+           DEFAULT_KEEP);
+}
+
+static int add_put(struct arguments *a, const char *text, struct error *err)
+{
+    a->puts = xreallocarray(a->puts, a->n_puts + 1, sizeof(*a->puts));
+    if (inject_parse_put(text, &a->puts[a->n_puts], err) < 0)
+        return -1;
+    a->n_puts++;
+    return 0;
+}
+
+static int parse_arguments(int argc, char **argv, struct arguments *a, struct error *err)
+{
+    static const struct option options[] = {
+        {"put", required_argument, NULL, 'p'},
+        {"engine", required_argument, NULL, 'e'},
+        {"keep", required_argument, NULL, 'k'},
+        {"to", required_argument, NULL, 't'},
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+    int found;
+    int64_t keep;
+    opterr = 0;
+    while ((found = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
+        switch (found) {
+        case 'p':
+            if (add_put(a, optarg, err) < 0)
+                return -1;
+            break;
+        case 'e':
+            a->engine = optarg;
+            break;
+        case 'k':
+            if (!parse_int(optarg, &keep) || keep < 0 || keep > 1000)
+                return error_set(err, ERR_USAGE, "`--keep %s`: a number from 0 to 1000", optarg);
+            a->keep = (int)keep;
+            break;
+        case 't':
+            a->version = optarg;
+            break;
+        case 'j':
+            a->json = true;
+            break;
+        case 'h':
+            a->help = true;
+            break;
+        default:
+            error_set(err, ERR_USAGE, found == ':' ? "`%s` needs a value" : "no option `%s`",
+                      argv[optind - 1]);
+            return error_hint(err, "`guestimg -h` lists them");
+        }
+    }
+    a->words = argv + optind;
+    a->n_words = argc - optind;
+    return 0;
+}
+
+static const struct verb *find_verb(const char *name, struct error *err)
+{
+    const char *names[ARRAY_SIZE(verbs)];
+    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+        names[i] = verbs[i].name;
+        if (strcmp(name, verbs[i].name) == 0)
+            return &verbs[i];
+    }
+    error_set(err, ERR_USAGE, "there is no verb `%s`", name);
+    const char *near = suggest(name, names, ARRAY_SIZE(verbs));
+    error_hint(err, near ? "did you mean `%s`?" : "`guestimg -h` lists them", near);
+    return NULL;
+}
+
+static int run(int argc, char **argv, struct arguments *a, json_t *out, struct error *err)
+{
+    const struct verb *verb = find_verb(argv[0], err);
+    if (!verb || parse_arguments(argc, argv, a, err) < 0)
+        return -1;
+    if (a->help) {
+        printf("usage: guestimg %s %s\n\n%s\n", verb->name, verb->synopsis, verb->help);
+        return 0;
+    }
+    if (a->n_words != verb->words)
+        return error_set(err, ERR_USAGE, "usage: guestimg %s %s", verb->name, verb->synopsis);
+    return verb->run(a, out, err);
+}
+
+static int finish(const struct arguments *a, json_t *out, int result, struct error *err)
+{
+    if (result < 0 && a->json) {
+        json_object_clear(out);
+        put_text(out, "error", err->message);
+        put_text(out, "hint", err->hint);
+    } else if (result < 0) {
+        fprintf(stderr, "guestimg: %s\n", err->message);
+        if (err->hint)
+            fprintf(stderr, "  %s\n", err->hint);
+    }
+    if (a->json) {
+        char *text = json_dumps(out, JSON_COMPACT);
+        puts(text ? text : "{}");
+        free(text);
+    } else if (result == 0) {
+        print_value("", out);
+    }
+    if (fflush(stdout) != 0 && result == 0) {
+        fprintf(stderr, "guestimg: standard output could not be written\n");
+        return 1;
+    }
+    return result < 0 ? error_exit_code(err) : 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        puts("guestimg " KATALOOP_VERSION);
+        return fflush(stdout) == 0 ? 0 : 1;
+    }
+    if (argc == 1 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0) {
+        print_help();
+        return argc == 1 ? 2 : 0;
+    }
+    struct arguments a = {.engine = "auto", .keep = DEFAULT_KEEP};
+    struct error err = ERROR_INIT;
+    json_t *out = json_object();
+    int result = run(argc - 1, argv + 1, &a, out, &err);
+    int code = finish(&a, out, result, &err);
+    json_decref(out);
+    error_release(&err);
+    for (size_t i = 0; i < a.n_puts; i++)
+        image_put_release(&a.puts[i]);
+    free(a.puts);
+    return code;
+}

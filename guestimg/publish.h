@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A changed image in the place of the old one, whole or not at all; and the versions kept.
+ *
+ * The copy is made beside the image, changed, flushed, and renamed over it: who has the old file
+ * open (a running VM maps it) keeps it. The old file stays as
+ * "<image>.kept-<UTC time>-<8 hex digits>", a second name given before the rename. */
+#ifndef GUESTIMG_PUBLISH_H
+#define GUESTIMG_PUBLISH_H
+
+#include "base/error.h"
+#include "base/strv.h"
+
+/* Take the lock of an image ("<image>.lock"), waiting for whoever has it. Returns the descriptor
+ * that holds it, -1 with err. Leftovers of runs that died are removed under it. */
+int publish_lock(const char *path, struct error *err);
+/* Copy the image beside itself: by reference where the file system can, holes kept. The caller
+ * frees *ret_copy and removes the file unless it was published. */
+int publish_copy(const char *path, char **ret_copy, struct error *err);
+/* Put the copy in the image's place. `keep`: how many older versions stay (the image being replaced
+ * is one). *ret_kept: the name of the version just kept, owned; NULL with keep 0. */
+int publish_replace(const char *path, const char *copy, int keep, char **ret_kept,
+                    struct error *err);
+/* Names of the versions kept, youngest first, whole paths. */
+int publish_versions(const char *path, struct strv *ret, struct error *err);
+/* Put a kept version (NULL: the youngest) back. *ret: its name, owned. */
+int publish_rollback(const char *path, const char *version, char **ret, struct error *err);
+
+#endif
