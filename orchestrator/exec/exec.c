@@ -9,6 +9,7 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "plan/plan.h"
+#include "steps/leftovers.h"
 
 struct runner {
     struct exec x;
@@ -172,6 +173,29 @@ static int clean_up(struct runner *r, bool announce, struct error *err)
     return result;
 }
 
+/* What runs that were cut off have left on this host. */
+static int take_leftovers_away(struct runner *r, struct error *err)
+{
+    enum { MOST = 100 };
+    struct exec *x = &r->x;
+    struct store_run *runs = NULL;
+    size_t n = 0;
+    if (store_runs(r->store, r->plan->host_name, true, MOST, &runs, &n, err) < 0)
+        return -1;
+    int result = 0;
+    x->deadline = deadline_in(120 * NSEC_PER_SEC);
+    for (size_t i = 0; i < n && result == 0; i++) {
+        bool found = false;
+        result = leftovers_remove(x, runs[i].id, &found, err);
+        if (result == 0 && found)
+            result = exec_note(x, err, "took away what run %s had left", runs[i].id);
+        if (result == 0)
+            result = store_set_dirty(r->store, runs[i].id, false, err);
+    }
+    store_runs_free(runs, n);
+    return result;
+}
+
 /* --- the whole -------------------------------------------------------------------------------- */
 
 static char *workspace_of(const struct plan *plan, struct transport *host, struct error *err)
@@ -196,6 +220,7 @@ static void exec_release(struct exec *x)
     for (size_t i = 0; i < x->n_containers; i++) {
         free(x->containers[i].name);
         free(x->containers[i].id);
+        free(x->containers[i].space);
         free(x->containers[i].runtime);
     }
     for (size_t i = 0; i < x->n_replaced; i++) {
@@ -224,13 +249,16 @@ int exec_plan(struct transport *host, const struct plan *plan, const struct exec
               .run_folder = options->run_folder,
               .folder = plan->file->folder,
               .workspace = workspace,
+              .file = plan->file->root,
               .step = -1},
         .plan = plan,
         .options = options,
         .store = store,
         .changed = changed,
     };
-    int result = do_steps(&r, err);
+    int result = take_leftovers_away(&r, err);
+    if (result == 0)
+        result = do_steps(&r, err);
     cleanup_error struct error failure = ERROR_INIT;
     if (clean_up(&r, result < 0, &failure) < 0 && result == 0) {
         error_move(err, &failure);

@@ -14,13 +14,14 @@
 #include "transport/transport.h"
 #include "workflow/value.h"
 
-/* A container this run made and has not removed. */
+/* A container this run made. */
 struct run_container {
     char *name;                            /* the client's name for it */
-    char *id;                              /* containerd's full id */
-    const struct container_client *client; /* steps/client.h */
+    char *id;                              /* containerd's full id, once known */
+    char *space;                           /* containerd's namespace */
     char *runtime;                         /* "io.containerd.kata.v2" */
-    size_t undo;                           /* ticket */
+    const struct container_client *client; /* steps/client.h */
+    bool removed;
 };
 
 /* An image this run has replaced; restart puts it back where the daemon does not come up. */
@@ -34,14 +35,15 @@ struct exec {
     struct transport *host;
     struct events *events;
     struct undo_stack undo;
-    const char *run_id;    /* borrowed */
-    const char *folder;    /* of the workflow file; borrowed */
-    const char *workspace; /* absolute, on the host; borrowed */
-    int step;              /* index of the step that runs; -1 before and after */
-    const char *label;     /* of that step */
-    const char *section;   /* of that step: its recipe, or NULL */
-    char *summary;         /* one line the step leaves for its end event; owned, NULL: none */
-    int64_t deadline;      /* of the step that runs */
+    const char *run_id;       /* borrowed */
+    const char *folder;       /* of the workflow file; borrowed */
+    const char *workspace;    /* absolute, on the host; borrowed */
+    const struct value *file; /* root of the workflow file; borrowed */
+    int step;                 /* index of the step that runs; -1 before and after */
+    const char *label;        /* of that step */
+    const char *section;      /* of that step: its recipe, or NULL */
+    char *summary;            /* one line the step leaves for its end event; owned, NULL: none */
+    int64_t deadline;         /* of the step that runs */
 
     struct run_container *containers; /* in order of making */
     size_t n_containers;
@@ -68,6 +70,9 @@ int exec_sample(struct exec *x, int sample, const struct metric *metrics, size_t
  * Ctrl-C is killed. 0 whatever the exit status. */
 int exec_stream(struct exec *x, const struct command *cmd, size_t keep, struct run_result *ret,
                 struct error *err);
+/* The same without passing the output on: all of it is in `ret`. */
+int exec_stream_quietly(struct exec *x, const struct command *cmd, struct run_result *ret,
+                        struct error *err);
 /* transport_run and transport_check with the step's deadline. */
 int exec_run_command(struct exec *x, const struct command *cmd, struct run_result *ret,
                      struct error *err);

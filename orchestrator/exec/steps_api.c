@@ -100,8 +100,9 @@ static int wait_ticking(struct exec *x, struct proc *p, struct error *err)
     }
 }
 
-int exec_stream(struct exec *x, const struct command *cmd, size_t keep, struct run_result *ret,
-                struct error *err)
+/* Start a command and wait for its end; one that is cut short is killed. */
+static int stream(struct exec *x, const struct command *cmd, size_t keep, bool pass_on,
+                  struct run_result *ret, struct error *err)
 {
     cleanup_proc struct proc *p = NULL;
     run_result_release(ret);
@@ -110,12 +111,14 @@ int exec_stream(struct exec *x, const struct command *cmd, size_t keep, struct r
     int result = 0;
     while (result == 0 && !proc_ended(p, NULL)) {
         result = wait_ticking(x, p, err);
-        if (result == 0)
+        if (result == 0 && pass_on)
             result = take(x, proc_out(p), &ret->out, keep, false, err);
-        if (result == 0)
+        if (result == 0 && pass_on)
             result = take(x, proc_err(p), &ret->err, keep, true, err);
     }
     if (result == 0) {
+        strbuf_add(&ret->out, proc_out(p)->data, proc_out(p)->len);
+        strbuf_add(&ret->err, proc_err(p)->data, proc_err(p)->len);
         proc_ended(p, &ret->status);
         return 0;
     }
@@ -124,6 +127,18 @@ int exec_stream(struct exec *x, const struct command *cmd, size_t keep, struct r
         error_hint(err, "the command may still run on %s: %s", transport_name(x->host),
                    unheard.message);
     return -1;
+}
+
+int exec_stream(struct exec *x, const struct command *cmd, size_t keep, struct run_result *ret,
+                struct error *err)
+{
+    return stream(x, cmd, keep, true, ret, err);
+}
+
+int exec_stream_quietly(struct exec *x, const struct command *cmd, struct run_result *ret,
+                        struct error *err)
+{
+    return stream(x, cmd, 0, false, ret, err);
 }
 
 int exec_run_command(struct exec *x, const struct command *cmd, struct run_result *ret,

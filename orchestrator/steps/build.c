@@ -31,17 +31,6 @@ static int output_state(struct exec *x, const struct plan_step *step, struct str
     return step_stat_file(x, output, false, ret, err);
 }
 
-static void command_of(const struct value *build, struct strv *argv)
-{
-    const struct value *run = value_get(build, "run");
-    if (run && run->kind == VALUE_LIST) {
-        for (size_t i = 0; i < run->len; i++)
-            strv_push(argv, run->items[i]->text);
-        return;
-    }
-    strv_push_all(argv, "sh", "-c", run && run->text ? run->text : "make", NULL);
-}
-
 static int build_failed(const struct plan_step *step, const struct command *cmd,
                         struct run_result *r, struct error *err)
 {
@@ -62,7 +51,7 @@ static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, 
     const char *dir = value_get_string(step->subject, "dir");
     cleanup_free char *folder = exec_host_path(x, dir ? dir : ".");
     cleanup_strv struct strv argv = STRV_INIT, env = STRV_INIT;
-    command_of(step->subject, &argv);
+    step_command(value_get(step->subject, "run"), &argv);
     step_environment(value_get(step->subject, "env"), &env);
     const struct command cmd = {
         .argv = &argv,

@@ -7,6 +7,16 @@
 #include "base/alloc.h"
 #include "base/fs.h"
 
+void step_command(const struct value *command, struct strv *ret)
+{
+    if (command->kind != VALUE_LIST) {
+        strv_push_all(ret, "sh", "-c", command->text, NULL);
+        return;
+    }
+    for (size_t i = 0; i < command->len; i++)
+        strv_push(ret, command->items[i]->text);
+}
+
 void step_environment(const struct value *map, struct strv *ret)
 {
     for (size_t i = 0; map && i < map->len; i++)

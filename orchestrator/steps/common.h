@@ -8,6 +8,9 @@
 #include "exec/exec.h"
 #include "workflow/value.h"
 
+/* A FIELD_COMMAND as an argument vector: a line is for `sh -c`, words are as they are. */
+void step_command(const struct value *command, struct strv *ret);
+
 /* A map of names to scalars as "NAME=value" entries. */
 void step_environment(const struct value *map, struct strv *ret);
 

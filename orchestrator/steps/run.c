@@ -7,8 +7,8 @@
 #include "steps/step.h"
 
 static const struct field fields[] = {
-    {"command", FIELD_STRING, FIELD_REQUIRED | FIELD_PRIMARY, NULL, NULL, NULL, NULL,
-     "shell command line"},
+    {"command", FIELD_COMMAND, FIELD_REQUIRED | FIELD_PRIMARY, NULL, NULL, NULL, NULL,
+     "a shell command line, or a list of words"},
     {"dir", FIELD_STRING, 0, NULL, NULL, NULL, NULL, "folder, below the workspace"},
     {"become", FIELD_BOOL, 0, "false", NULL, NULL, NULL, "run it as root"},
     {"env", FIELD_STRINGS, 0, NULL, NULL, NULL, NULL, "environment variables"},
@@ -18,11 +18,10 @@ static const struct field fields[] = {
 static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, struct error *err)
 {
     (void)ret_changed;
-    const char *line = value_get_string(step->args, "command");
     const char *dir = value_get_string(step->args, "dir");
     cleanup_free char *folder = exec_host_path(x, dir ? dir : ".");
     cleanup_strv struct strv argv = STRV_INIT, env = STRV_INIT;
-    strv_push_all(&argv, "sh", "-c", line, NULL);
+    step_command(value_get(step->args, "command"), &argv);
     step_environment(value_get(step->args, "env"), &env);
     const struct command cmd = {
         .argv = &argv,
@@ -36,7 +35,7 @@ static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, 
     if (exec_stream(x, &cmd, 8192, &r, err) < 0)
         return -1;
     if (r.status.code != 0)
-        return transport_status_error(&cmd, &r, line, err);
+        return transport_status_error(&cmd, &r, "the command failed", err);
     return 0;
 }
 

@@ -4,9 +4,13 @@
 
 #include "steps/step.h"
 
-extern const struct step_kind step_sync, step_build, step_run;
+extern const struct step_kind step_sync, step_build, step_inject, step_restart, step_container,
+    step_checkpoint, step_run;
 
-const struct step_kind *const step_kinds[] = {&step_sync, &step_build, &step_run, NULL};
+const struct step_kind *const step_kinds[] = {
+    &step_sync,      &step_build,      &step_inject, &step_restart,
+    &step_container, &step_checkpoint, &step_run,    NULL,
+};
 
 const struct step_kind *step_kind_find(const char *name)
 {

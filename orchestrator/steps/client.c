@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Which client, and what all have in common. */
+#include "steps/client.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+extern const struct container_client client_nerdctl, client_ctr;
+
+const struct container_client *const container_clients[] = {&client_nerdctl, &client_ctr, NULL};
+
+/* Does the host have the program, for root? */
+static int has_program(struct exec *x, const char *program, bool *ret, struct error *err)
+{
+    cleanup_strv struct strv argv = STRV_INIT;
+    strv_push_all(&argv, "sh", "-c", "command -v \"$1\"", "sh", program, NULL);
+    const struct command cmd = {.argv = &argv, .become = true};
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    if (exec_run_command(x, &cmd, &r, err) < 0)
+        return -1;
+    *ret = r.status.code == 0;
+    if (!*ret && r.err.len > 0) /* sudo's own troubles are not an absence */
+        return transport_status_error(&cmd, &r, "looking for a container client", err);
+    return 0;
+}
+
+int client_choose(struct exec *x, const char *name, const struct container_client **ret,
+                  struct error *err)
+{
+    bool any = strcmp(name, "auto") == 0;
+    for (size_t i = 0; container_clients[i]; i++) {
+        bool there = false;
+        if (!any && strcmp(container_clients[i]->name, name) != 0)
+            continue;
+        if (has_program(x, container_clients[i]->name, &there, err) < 0)
+            return -1;
+        *ret = container_clients[i];
+        if (there)
+            return 0;
+    }
+    if (any)
+        error_set(err, ERR_FAILED, "%s has neither nerdctl nor ctr", transport_name(x->host));
+    else
+        error_set(err, ERR_FAILED, "%s has no %s", transport_name(x->host), name);
+    return error_hint(err, "install it there (nerdctl 2.2 or later for checkpoints), or set "
+                           "`client` to one that is there");
+}
+
+struct run_container *client_container(struct exec *x)
+{
+    for (size_t i = x->n_containers; i-- > 0;)
+        if (!x->containers[i].removed)
+            return &x->containers[i];
+    return NULL;
+}
+
+int client_running(struct exec *x, const struct run_container *c, bool *ret, struct error *err)
+{
+    cleanup_strv struct strv argv = STRV_INIT;
+    c->client->state(c, &argv);
+    const struct command cmd = {.argv = &argv, .become = true};
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    if (exec_run_command(x, &cmd, &r, err) < 0)
+        return -1;
+    strbuf_rtrim(&r.out);
+    *ret = r.status.code == 0 && strcmp(strbuf_str(&r.out), "running") == 0;
+    return 0;
+}

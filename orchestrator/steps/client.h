@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A client of containerd, as a struct of functions that make its command lines. One file that
+ * exports one const struct container_client, one row in client.c. */
+#ifndef STEPS_CLIENT_H
+#define STEPS_CLIENT_H
+
+#include "exec/exec.h"
+
+/* The label that says which run made a container. */
+#define RUN_LABEL "kataloop.run"
+
+struct container_spec {
+    const char *name, *space, *image, *runtime, *run_id;
+    const struct strv *command;
+};
+
+/* Where a checkpoint goes; folders of the host. */
+struct checkpoint_spec {
+    const char *folder; /* ours alone; holds images/ and, where CRIU leaves one, work/ */
+    bool leave_running;
+};
+
+struct container_client {
+    const char *name; /* the program's too */
+    /* Start it in the background. Prints its id, or nothing where that is its name. */
+    void (*start)(const struct container_spec *spec, struct strv *ret);
+    /* Print "running" while its task runs. */
+    void (*state)(const struct run_container *c, struct strv *ret);
+    void (*checkpoint)(const struct run_container *c, const struct checkpoint_spec *spec,
+                       struct strv *ret);
+    /* Take away what a checkpoint leaves in containerd; NULL: nothing is left. */
+    void (*forget_checkpoint)(const struct run_container *c, struct strv *ret);
+    /* Stop and remove it, whatever its state; fine where it is gone. */
+    void (*remove)(const char *space, const char *name, struct strv *ret);
+    /* Print the names of the containers that a run made, a line each. */
+    void (*list)(const char *space, const char *run_id, struct strv *ret);
+};
+
+/* The client of a name, or for "auto" the first that the host has. */
+int client_choose(struct exec *x, const char *name, const struct container_client **ret,
+                  struct error *err);
+extern const struct container_client *const container_clients[]; /* ends with NULL */
+
+/* The youngest container of this run that is still there; NULL: none. */
+struct run_container *client_container(struct exec *x);
+/* Is its task running? */
+int client_running(struct exec *x, const struct run_container *c, bool *ret, struct error *err);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * ctr, which comes with containerd. */
+#include <string.h>
+
+#include "steps/client.h"
+
+/* ctr takes images by their full name only. */
+static void add_image(const char *image, struct strv *ret)
+{
+    const char *tag = strrchr(image, ':');
+    bool tagged = (tag && !strchr(tag, '/')) || strchr(image, '@');
+    strv_printf(ret, "%s%s%s", strchr(image, '/') ? "" : "docker.io/library/", image,
+                tagged ? "" : ":latest");
+}
+
+static void start(const struct container_spec *spec, struct strv *ret)
+{
+    strv_push_all(ret, "ctr", "--namespace", spec->space, "run", "--detach", "--runtime",
+                  spec->runtime, "--label", NULL);
+    strv_printf(ret, "%s=%s", RUN_LABEL, spec->run_id);
+    add_image(spec->image, ret);
+    strv_push(ret, spec->name);
+    strv_extend(ret, spec->command);
+}
+
+static void state(const struct run_container *c, struct strv *ret)
+{
+    strv_push_all(
+        ret, "sh", "-c",
+        "ctr --namespace \"$1\" tasks ls | awk -v n=\"$2\" '$1 == n { print tolower($3) }'", "sh",
+        c->space, c->name, NULL);
+}
+
+static void checkpoint(const struct run_container *c, const struct checkpoint_spec *spec,
+                       struct strv *ret)
+{
+    strv_push_all(ret, "ctr", "--namespace", c->space, "tasks", "checkpoint", "--image-path", NULL);
+    strv_printf(ret, "%s/images", spec->folder);
+    strv_push(ret, "--work-path");
+    strv_printf(ret, "%s/work", spec->folder);
+    if (!spec->leave_running)
+        strv_push(ret, "--exit");
+    strv_push(ret, c->name);
+}
+
+/* With a runtime that takes no image path the checkpoint becomes an image of containerd, called
+ * after the task. */
+static void forget_checkpoint(const struct run_container *c, struct strv *ret)
+{
+    strv_push_all(ret, "sh", "-c",
+                  "for i in $(ctr --namespace \"$1\" images ls -q | "
+                  "awk -v n=\"containerd.io/checkpoint/$2:\" 'index($0, n) == 1'); do "
+                  "ctr --namespace \"$1\" images rm \"$i\"; done",
+                  "sh", c->space, c->name, NULL);
+}
+
+static void remove_container(const char *space, const char *name, struct strv *ret)
+{
+    strv_push_all(ret, "sh", "-c",
+                  "ctr --namespace \"$1\" containers info \"$2\" >/dev/null 2>&1 || exit 0; "
+                  "ctr --namespace \"$1\" tasks rm --force \"$2\" >/dev/null 2>&1; "
+                  "ctr --namespace \"$1\" containers rm \"$2\"",
+                  "sh", space, name, NULL);
+}
+
+static void list(const char *space, const char *run_id, struct strv *ret)
+{
+    strv_push_all(ret, "ctr", "--namespace", space, "containers", "ls", "-q", NULL);
+    strv_printf(ret, "labels.\"%s\"==%s", RUN_LABEL, run_id);
+}
+
+const struct container_client client_ctr = {
+    .name = "ctr",
+    .start = start,
+    .state = state,
+    .checkpoint = checkpoint,
+    .forget_checkpoint = forget_checkpoint,
+    .remove = remove_container,
+    .list = list,
+};

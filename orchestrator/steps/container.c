@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * container: a container of our own, until its task runs and its guest answers. It is removed at
+ * the end of its pass. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "steps/client.h"
+#include "steps/common.h"
+#include "steps/step.h"
+
+#define POLL_PACE (100 * NSEC_PER_MSEC)
+
+static const char *const client_choices[] = {"auto", "nerdctl", "ctr", NULL};
+static const char *const guest_choices[] = {"auto", "wait", "skip", NULL};
+
+static const struct field fields[] = {
+    {"image", FIELD_STRING, FIELD_REQUIRED | FIELD_PRIMARY, NULL, NULL, NULL, NULL,
+     "container image"},
+    {"command", FIELD_COMMAND, 0, "while :; do sleep 1; done", NULL, NULL, NULL, "what runs in it"},
+    {"runtime", FIELD_STRING, 0, "io.containerd.kata.v2", NULL, NULL, NULL,
+     "containerd's name of the runtime"},
+    {"client", FIELD_ENUM, 0, "auto", NULL, client_choices, NULL,
+     "the program that starts it; auto: nerdctl where there is one, else ctr"},
+    {"namespace", FIELD_STRING, 0, "default", NULL, NULL, NULL, "containerd's namespace"},
+    {"guest", FIELD_ENUM, 0, "auto", NULL, guest_choices, NULL,
+     "wait until the guest's console answers; auto: with a Kata runtime whose console is enabled"},
+    FIELD_END,
+};
+
+static int undo_container(struct exec *x, const char *name, struct error *err)
+{
+    for (size_t i = 0; i < x->n_containers; i++) {
+        struct run_container *c = &x->containers[i];
+        if (c->removed || strcmp(c->name, name) != 0)
+            continue;
+        cleanup_strv struct strv argv = STRV_INIT;
+        c->client->remove(c->space, c->name, &argv);
+        const struct command cmd = {.argv = &argv, .become = true};
+        cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+        if (exec_run_command(x, &cmd, &r, err) < 0)
+            return -1;
+        /* One that never came to be is as good as one that is gone. */
+        if (r.status.code != 0 && !strstr(strbuf_str(&r.err), "no such container") &&
+            !strstr(strbuf_str(&r.err), "not found"))
+            return transport_status_error(&cmd, &r, "removing the container", err);
+        c->removed = true;
+    }
+    return 0;
+}
+
+static struct run_container *add_container(struct exec *x, const struct container_client *client,
+                                           const struct plan_step *step)
+{
+    x->containers = xreallocarray(x->containers, x->n_containers + 1, sizeof(*x->containers));
+    struct run_container *c = &x->containers[x->n_containers];
+    *c = (struct run_container){
+        .name = xasprintf("kataloop-%s-%zu", x->run_id, x->n_containers + 1),
+        .space = xstrdup(value_get_string(step->args, "namespace")),
+        .runtime = xstrdup(value_get_string(step->args, "runtime")),
+        .client = client,
+    };
+    x->n_containers++;
+    cleanup_free char *text = xasprintf("container %s", c->name);
+    undo_push(&x->undo, undo_container, c->name, text);
+    return c;
+}
+
+static int start(struct exec *x, const struct plan_step *step, struct run_container *c,
+                 struct error *err)
+{
+    cleanup_strv struct strv command = STRV_INIT, argv = STRV_INIT;
+    step_command(value_get(step->args, "command"), &command);
+    const struct container_spec spec = {
+        .name = c->name,
+        .space = c->space,
+        .image = value_get_string(step->args, "image"),
+        .runtime = c->runtime,
+        .run_id = x->run_id,
+        .command = &command,
+    };
+    c->client->start(&spec, &argv);
+    const struct command cmd = {.argv = &argv, .become = true, .killable = true};
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    if (exec_stream_quietly(x, &cmd, &r, err) < 0)
+        return -1;
+    if (r.status.code != 0) {
+        transport_status_error(&cmd, &r, "the container does not start", err);
+        return error_hint(err, "`journalctl -u containerd -n 50` on the host has the runtime's "
+                               "side");
+    }
+    strbuf_rtrim(&r.out);
+    const char *last = strrchr(strbuf_str(&r.out), '\n');
+    last = last ? last + 1 : strbuf_str(&r.out);
+    c->id = xstrdup(*last ? last : c->name);
+    return 0;
+}
+
+static int wait_running(struct exec *x, const struct run_container *c, struct error *err)
+{
+    for (;;) {
+        bool running = false;
+        if (client_running(x, c, &running, err) < 0)
+            return -1;
+        if (running)
+            return 0;
+        if (exec_pause(x, POLL_PACE, "the container's task", err) < 0)
+            return error_hint(err, "does its command end at once?");
+    }
+}
+
+/* Ask the guest's shell for a sum: the answer cannot be the echo of the question. */
+static int ask_guest(struct exec *x, const struct run_container *c, bool *ret, char **ret_why,
+                     struct error *err)
+{
+    static const char question[] = "echo kataloop-$((40 + 2))\nexit\n";
+    cleanup_strv struct strv argv = STRV_INIT;
+    strv_push_all(&argv, "kata-runtime", "exec", c->id, NULL);
+    const struct command cmd = {.argv = &argv,
+                                .become = true,
+                                .pty = true,
+                                .input = question,
+                                .input_len = sizeof(question) - 1,
+                                .keep_stdin = true};
+    cleanup_proc struct proc *p = NULL;
+    if (proc_start(x->host, &cmd, &p, err) < 0)
+        return -1;
+    *ret = false;
+    struct exit_status status = {0};
+    int64_t deadline = deadline_min(x->deadline, deadline_in(10 * NSEC_PER_SEC));
+    while (!*ret && !proc_ended(p, &status)) {
+        size_t index;
+        cleanup_error struct error waiting = ERROR_INIT;
+        if (proc_wait_any(&p, 1, deadline, &index, &waiting) < 0) {
+            if (waiting.code == ERR_TIMEOUT)
+                break;
+            error_move(err, &waiting);
+            return -1;
+        }
+        *ret = memmem(strbuf_str(proc_out(p)), proc_out(p)->len, "kataloop-42", 11) != NULL;
+        events_tick(x->events);
+    }
+    strbuf_rtrim(proc_out(p));
+    *ret_why = xstrdup(strbuf_str(proc_out(p)));
+    return 0;
+}
+
+/* With a Kata runtime, wait until the guest answers on its console. Where there is no console to
+ * ask on, `auto` says so and goes on. */
+static int wait_guest(struct exec *x, const struct plan_step *step, const struct run_container *c,
+                      struct error *err)
+{
+    const char *how = value_get_string(step->args, "guest");
+    if (strcmp(how, "skip") == 0 || (strcmp(how, "auto") == 0 && !strstr(c->runtime, "kata")))
+        return 0;
+    for (int attempt = 1;; attempt++) {
+        bool answers = false;
+        cleanup_free char *why = NULL;
+        if (ask_guest(x, c, &answers, &why, err) < 0)
+            return -1;
+        if (answers)
+            return 0;
+        if (strcmp(how, "auto") == 0 && attempt == 20)
+            return exec_note(x, err, "the guest's console does not answer: %s", why);
+        if (exec_pause(x, POLL_PACE, "the guest's console", err) < 0)
+            return error_hint(err, "is debug_console_enabled set in Kata's configuration?");
+    }
+}
+
+static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, struct error *err)
+{
+    (void)ret_changed;
+    const struct container_client *client;
+    if (client_choose(x, value_get_string(step->args, "client"), &client, err) < 0)
+        return -1;
+    struct run_container *c = add_container(x, client, step);
+    if (start(x, step, c, err) < 0 || wait_running(x, c, err) < 0 ||
+        wait_guest(x, step, c, err) < 0)
+        return -1;
+    exec_summary(x, "%s by %s", c->name, client->name);
+    return 0;
+}
+
+const struct step_kind step_container = {
+    .name = "container",
+    .help = "start a container, until its task runs and its guest answers",
+    .timeout = 120 * NSEC_PER_SEC,
+    .fields = fields,
+    .run = run,
+};

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Leftovers of lost runs. */
+#include "steps/leftovers.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "steps/client.h"
+
+/* A run id is ours to make, but it comes out of a file here and goes into commands for root. */
+static bool is_run_id(const char *id)
+{
+    return *id && strspn(id, "0123456789abcdef-") == strlen(id);
+}
+
+static int remove_containers(struct exec *x, const struct container_client *client,
+                             const char *run_id, bool *found, struct error *err)
+{
+    cleanup_strv struct strv argv = STRV_INIT;
+    client->list("default", run_id, &argv);
+    const struct command cmd = {.argv = &argv, .become = true};
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    if (exec_run_command(x, &cmd, &r, err) < 0)
+        return -1;
+    if (r.status.code != 0)
+        return 0; /* the host has no such client: then that one left nothing */
+    cleanup_free char *start = xasprintf("kataloop-%s-", run_id);
+    char *rest = r.out.data;
+    for (char *name; rest && (name = strsep(&rest, "\n"));) {
+        if (strncmp(name, start, strlen(start)) != 0)
+            continue;
+        cleanup_strv struct strv removing = STRV_INIT;
+        client->remove("default", name, &removing);
+        const struct command remove = {.argv = &removing, .become = true};
+        cleanup_run_result struct run_result removed = RUN_RESULT_INIT;
+        if (exec_check_command(x, &remove, "removing a container of a lost run", &removed, err) < 0)
+            return -1;
+        *found = true;
+    }
+    return 0;
+}
+
+static int remove_folders(struct exec *x, const char *run_id, bool *found, struct error *err)
+{
+    cleanup_strv struct strv argv = STRV_INIT;
+    strv_push_all(&argv, "find", "/var/tmp", "-maxdepth", "1", "-name", NULL);
+    strv_printf(&argv, "kataloop-%s-*", run_id);
+    strv_push_all(&argv, "-type", "d", "-print", "-exec", "rm", "-rf", "--one-file-system", "--",
+                  "{}", "+", NULL);
+    const struct command cmd = {.argv = &argv, .become = true};
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    if (exec_check_command(x, &cmd, "removing the folders of a lost run", &r, err) < 0)
+        return -1;
+    *found = *found || r.out.len > 0;
+    return 0;
+}
+
+int leftovers_remove(struct exec *x, const char *run_id, bool *ret_found, struct error *err)
+{
+    *ret_found = false;
+    if (!is_run_id(run_id))
+        return error_set(err, ERR_FAILED, "`%s` is no run's id", run_id);
+    for (size_t i = 0; container_clients[i]; i++)
+        if (remove_containers(x, container_clients[i], run_id, ret_found, err) < 0)
+            return -1;
+    return remove_folders(x, run_id, ret_found, err);
+}

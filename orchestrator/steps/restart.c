@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * restart: a systemd unit, until it answers. */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "steps/common.h"
+#include "steps/guest_image.h"
+#include "steps/step.h"
+
+#define POLL_PACE (100 * NSEC_PER_MSEC)
+
+static const struct field fields[] = {
+    {"unit", FIELD_STRING, FIELD_REQUIRED | FIELD_PRIMARY, NULL, NULL, NULL, NULL,
+     "name of a systemd unit"},
+    {"ready", FIELD_COMMAND, 0, NULL, NULL, NULL, NULL,
+     "succeeds once the unit answers; default: for containerd `ctr version`, else `systemctl "
+     "is-active`"},
+    FIELD_END,
+};
+
+static const char *const after[] = {"inject", "run", NULL};
+
+static int witness(struct exec *x, const struct plan_step *step, struct strbuf *ret,
+                   struct error *err)
+{
+    cleanup_strv struct strv argv = STRV_INIT;
+    strv_push_all(&argv, "systemctl", "show", "-p", "ActiveState,InvocationID,MainPID", "--",
+                  value_get_string(step->args, "unit"), NULL);
+    const struct command cmd = {.argv = &argv};
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    if (exec_check_command(x, &cmd, "asking for the state of the unit", &r, err) < 0)
+        return -1;
+    strbuf_add(ret, r.out.data, r.out.len);
+    return 0;
+}
+
+/* Run systemctl VERB UNIT as root. */
+static int systemctl(struct exec *x, const char *verb, const char *unit, struct run_result *r,
+                     struct error *err)
+{
+    cleanup_strv struct strv argv = STRV_INIT;
+    strv_push_all(&argv, "systemctl", verb, "--", unit, NULL);
+    const struct command cmd = {.argv = &argv, .become = true};
+    cleanup_free char *what = xasprintf("%s of %s", verb, unit);
+    return exec_check_command(x, &cmd, what, r, err);
+}
+
+/* The words of the command that says whether the unit answers. */
+static void ready_command(const struct plan_step *step, struct strv *argv)
+{
+    const char *unit = value_get_string(step->args, "unit");
+    const struct value *given = value_get(step->args, "ready");
+    if (given)
+        step_command(given, argv);
+    else if (strcmp(unit, "containerd") == 0 || strcmp(unit, "containerd.service") == 0)
+        strv_push_all(argv, "ctr", "--connect-timeout", "1s", "version", NULL);
+    else
+        strv_push_all(argv, "systemctl", "is-active", "--", unit, NULL);
+}
+
+static int wait_ready(struct exec *x, const struct plan_step *step, struct error *err)
+{
+    cleanup_strv struct strv argv = STRV_INIT;
+    ready_command(step, &argv);
+    const struct command cmd = {.argv = &argv, .become = true};
+    const char *unit = value_get_string(step->args, "unit");
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    for (;;) {
+        if (exec_run_command(x, &cmd, &r, err) < 0)
+            return -1;
+        if (r.status.code == 0)
+            return 0;
+        cleanup_error struct error pause = ERROR_INIT;
+        if (exec_pause(x, POLL_PACE, unit, &pause) == 0)
+            continue;
+        if (pause.code == ERR_TIMEOUT)
+            return transport_status_error(&cmd, &r, "it does not answer", err);
+        error_move(err, &pause);
+        return -1;
+    }
+}
+
+static int restart(struct exec *x, const struct plan_step *step, struct error *err)
+{
+    const char *unit = value_get_string(step->args, "unit");
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    cleanup_error struct error unheard = ERROR_INIT;
+    /* Quick repetitions run into StartLimitBurst; a unit that has not failed has nothing to reset.
+     */
+    (void)systemctl(x, "reset-failed", unit, &r, &unheard);
+    if (systemctl(x, "restart", unit, &r, err) < 0)
+        return -1;
+    return wait_ready(x, step, err);
+}
+
+/* The journal's last lines, as output of the step. */
+static void show_journal(struct exec *x, const char *unit)
+{
+    cleanup_strv struct strv argv = STRV_INIT;
+    strv_push_all(&argv, "journalctl", "--no-pager", "-n", "20", "-o", "short-iso", "-u", unit,
+                  NULL);
+    const struct command cmd = {.argv = &argv, .become = true};
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    cleanup_error struct error unheard = ERROR_INIT; /* the restart's own failure is what is told */
+    (void)exec_stream(x, &cmd, 16384, &r, &unheard);
+}
+
+/* Put the images back that this run has replaced, youngest first, and start the unit once more.
+ * `err` holds the failure; what was done about it becomes its hint. */
+static void put_back(struct exec *x, const struct plan_step *step, struct error *err)
+{
+    cleanup_error struct error failure = ERROR_INIT;
+    for (size_t i = x->n_replaced; i-- > 0;) {
+        cleanup_strv struct strv arguments = STRV_INIT;
+        json_t *answer = NULL;
+        strv_push_all(&arguments, "rollback", x->replaced[i].path, "--to", x->replaced[i].previous,
+                      NULL);
+        if (guest_image_run(x, &arguments, "putting the previous image back", &answer, &failure) <
+            0) {
+            error_hint(err, "the previous image is still at %s: %s", x->replaced[i].previous,
+                       failure.message);
+            return;
+        }
+        json_decref(answer);
+        cleanup_error struct error unheard = ERROR_INIT;
+        (void)exec_note(x, &unheard, "put the previous image back: %s", x->replaced[i].path);
+    }
+    if (x->n_replaced == 0) {
+        error_hint(err, "`journalctl -u %s` on the host has more",
+                   value_get_string(step->args, "unit"));
+        return;
+    }
+    x->n_replaced = 0;
+    if (restart(x, step, &failure) == 0)
+        error_hint(err, "the previous image was put back, and the unit answers again");
+    else
+        error_hint(err, "the previous image was put back; the unit still does not answer");
+}
+
+static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, struct error *err)
+{
+    (void)ret_changed;
+    if (restart(x, step, err) == 0)
+        return 0;
+    if (err->code == ERR_INTERRUPTED || err->code == ERR_UNREACHABLE)
+        return -1;
+    x->deadline = deadline_in(2 * 60 * NSEC_PER_SEC);
+    show_journal(x, value_get_string(step->args, "unit"));
+    put_back(x, step, err);
+    return -1;
+}
+
+const struct step_kind step_restart = {
+    .name = "restart",
+    .help = "restart a systemd unit and wait until it answers",
+    .flags = STEP_SKIPPABLE,
+    .timeout = 60 * NSEC_PER_SEC,
+    .fields = fields,
+    .after = after,
+    .witness = witness,
+    .run = run,
+};
