@@ -147,7 +147,8 @@ static void excerpts_are_cut_and_harmless(void **state)
     for (int i = 0; i < 150; i++)
         strbuf_puts(&text, "\xc3\xa4");
     strbuf_puts(&text, "\x1b[2J!");
-    diagnostics_add(&problems, (struct span){"f.yaml", 1, 302}, "bad");
+    diagnostics_source(&problems, "f.yaml", strbuf_str(&text));
+    diagnostics_add(&problems, (struct span){problems.sources[0]->file, 1, 302}, "bad");
     diagnostics_hint(&problems, "did you mean `%s`?", "good");
     diagnostics_format(&problems, &shown);
     assert_null(strchr(strbuf_str(&shown), '\x1b'));
