@@ -29,7 +29,7 @@ sources = $(sort $(wildcard $(1)/*.c))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 BASE_SRC := $(call sources,orchestrator/base)
-LOOP_SRC := $(foreach d,base cmd workflow plan exec steps transport results report criu,$(call sources,orchestrator/$(d)))
+LOOP_SRC := $(foreach d,$(sort $(wildcard orchestrator/*/)),$(call sources,$(d:/=)))
 IMG_SRC  := $(filter-out guestimg/main.c,$(call sources,guestimg))
 UNIT_SRC := $(call sources,tests/unit)
 IMG_UNIT_SRC := $(call sources,tests/unit/guestimg)
@@ -110,13 +110,32 @@ deps:
 	@tools/deps
 
 # Sub-makes, so that libraries which `deps` has just installed are seen.
-.PHONY: test
-test: deps
+.PHONY: test demo bench
+test demo bench: deps
 	$(MAKE) all
-	tests/run
+	tests/run $@
+
+# --- fuzzing -----------------------------------------------------------------------------------
+#
+# One target a parser, under clang's libFuzzer with the address and undefined sanitizers;
+# FUZZ_SECONDS for each. A target's corpus is tests/fuzz/corpus/NAME.
+
+FUZZ_SECONDS ?= 60
+FUZZ_SRC     := $(call sources,tests/fuzz)
+FUZZ_BIN     := $(patsubst tests/fuzz/%.c,build-fuzz/%,$(FUZZ_SRC))
+
+.PHONY: fuzz
+fuzz: deps
+	@tools/deps fuzz
+	$(MAKE) BUILD=build-fuzz CC=clang SAN=address,undefined,fuzzer-no-link $(FUZZ_BIN)
+	tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_BIN)
+
+$(FUZZ_BIN): build-fuzz/%: build-fuzz/obj/tests/fuzz/%.o build-fuzz/libkataloop.a
+	$(CC) $(CFLAGS) -fsanitize=fuzzer,address,undefined -pthread -o $@ $^ $(LOOP_LIBS)
 
 .PHONY: lint
 lint:
+	@tools/deps lint
 	tools/lint
 
 # --- the rest --------------------------------------------------------------------------------
@@ -124,9 +143,12 @@ lint:
 .PHONY: install
 install: all
 	install -D -m 0755 $(BUILD)/kataloop $(DESTDIR)$(PREFIX)/bin/kataloop
+	install -D -m 0755 $(BUILD)/guestimg $(DESTDIR)$(PREFIX)/bin/guestimg
+	install -d $(DESTDIR)$(PREFIX)/share/kataloop/recipes
+	install -m 0644 recipes/*.yaml $(DESTDIR)$(PREFIX)/share/kataloop/recipes
 
 .PHONY: clean
 clean:
-	rm -rf build build-san
+	rm -rf build build-san build-fuzz
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

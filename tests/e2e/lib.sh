@@ -1,0 +1,142 @@
+# shellcheck shell=bash
+# What the tests of this folder share: TAP output, a state folder of their own, a project to run on
+# the lab that LAB_NAME names. Sourced first by every *.t; `prove tests/e2e/NAME.t` runs one alone.
+# shellcheck disable=SC2034 # used by those who source it
+set -uo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+kataloop=$top/${BUILD:-build}/kataloop
+guestimg=$top/${BUILD:-build}/guestimg
+lab=$top/tests/lab/lab
+scratch=$(mktemp -d)
+export KATALOOP_STATE_DIR=$scratch/state NO_COLOR=1 TERM=dumb
+planned=0 failed=0
+
+finish() {
+    local status=$?
+    rm -rf "$scratch"
+    echo "1..$planned"
+    # A test that ends before its last line has failed, whatever it had passed.
+    [ "$status" -eq 0 ] || { echo "Bail out! $0 ended with status $status" && exit "$status"; }
+    [ "$failed" -eq 0 ]
+}
+trap finish EXIT
+
+# ok NAME COMMAND…: one test; what the command says is shown where it fails.
+ok() {
+    local name=$1 said
+    shift
+    planned=$((planned + 1))
+    if said=$("$@" 2>&1); then
+        echo "ok $planned - $name"
+    else
+        failed=$((failed + 1))
+        echo "not ok $planned - $name"
+        printf '%s\n' "$* failed:" "$said" | sed 's/^/# /'
+    fi
+}
+
+# run COMMAND…: keeps its exit status in $status, its outputs in $out and $err.
+run() {
+    status=0
+    "$@" >"$scratch/out" 2>"$scratch/err" </dev/null || status=$?
+    out=$(<"$scratch/out") err=$(<"$scratch/err")
+}
+
+# is NAME GOT EXPECTED
+is() { ok "$1" test_same "$2" "$3"; }
+test_same() {
+    [ "$1" = "$2" ] || { printf 'got:\n%s\nexpected:\n%s\n' "$1" "$2" && return 1; }
+}
+
+# has NAME TEXT PART…: every part stands in the text, word for word.
+has() {
+    local name=$1
+    shift
+    ok "$name" test_has "$@"
+}
+test_has() {
+    local text=$1 part
+    shift
+    for part; do
+        case $text in
+        *"$part"*) ;;
+        *) printf 'this:\n%s\nhas no:\n%s\n' "$text" "$part" && return 1 ;;
+        esac
+    done
+}
+
+# exits NAME STATUS: what the last `run` ended with; its outputs are shown where it is another.
+exits() { ok "$1" test_status "$2"; }
+test_status() {
+    [ "$status" -eq "$1" ] ||
+        { printf 'exit status %s, not %s\n-- out:\n%s\n-- err:\n%s\n' "$status" "$1" "$out" "$err" && return 1; }
+}
+
+# skip_all WHY: loudly.
+skip_all() {
+    trap - EXIT
+    rm -rf "$scratch"
+    echo "1..0 # SKIP $1"
+    exit 0
+}
+
+# Make LAB_HOST, LAB_PORT … known (tests/lab/lab env); the lab must be up.
+use_lab() {
+    local settings
+    settings=$("$lab" env) || { echo "Bail out! the lab is not up (tests/lab/lab up)" && exit 1; }
+    eval "$settings"
+}
+
+# on_host COMMAND…: on the lab, as root, beside kataloop.
+on_host() {
+    ssh -F "$LAB_SSH_CONFIG" -l root kata-lab "$(printf '%q ' "$@")"
+}
+
+# wait_for SECONDS COMMAND…: poll until it succeeds.
+wait_for() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+        read -rt 0.1 <> <(:) || true
+    done
+}
+
+# project FOLDER: a copy of the lab's sources with a kataloop.yaml for the lab; `cd` there.
+project() {
+    mkdir -p "$1"
+    cp -r "$LAB_SOURCE/." "$1"
+    cat >"$1/kataloop.yaml" <<YAML
+version: 1
+hosts:
+  lab:
+    ssh: kata-lab
+    ssh_config: $LAB_SSH_CONFIG
+    workspace: $LAB_WORKSPACE
+builds:
+  agent:
+    sync: src/agent/
+    dir: src/agent
+    run: cargo build --release
+    output: target/release/kata-agent
+  runtime:
+    sync: src/runtime/
+    dir: src/runtime
+    run: make
+    output: containerd-shim-kata-v2-info
+images:
+  guest: {path: auto}
+workflows:
+  loop:
+    host: lab
+    steps:
+      - recipe: full-loop
+        repeat: 2
+  checkpoint:
+    host: lab
+    steps:
+      - recipe: basic-checkpoint
+YAML
+    cd "$1" || exit
+}
