@@ -76,7 +76,8 @@ static int copy(int from, int to)
 static void shuttle(int terminal, int console)
 {
     for (;;) {
-        struct pollfd fds[] = {{.fd = terminal, .events = POLLIN}, {.fd = console, .events = POLLIN}};
+        struct pollfd fds[] = {{.fd = terminal, .events = POLLIN},
+                               {.fd = console, .events = POLLIN}};
         if (poll(fds, 2, -1) < 0 && errno != EINTR)
             return;
         if (fds[1].revents && copy(console, terminal) < 0)
@@ -94,8 +95,10 @@ static int run_exec(const char *id)
         return 2;
     }
     if (!known_sandbox(id)) {
-        fprintf(stderr, "Get \"http://shim/agent-url\": dial unix /run/vc/sbs/%s/shim-monitor.sock: "
-                        "connect: no such file or directory\n", id);
+        fprintf(stderr,
+                "Get \"http://shim/agent-url\": dial unix /run/vc/sbs/%s/shim-monitor.sock: "
+                "connect: no such file or directory\n",
+                id);
         return 1;
     }
     struct termios before, raw;

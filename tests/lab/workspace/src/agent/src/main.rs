@@ -3,7 +3,7 @@
 
 use rustjail::container::Checkpoint;
 use std::env;
-use std::process::exit;
+use std::process::{exit, Command};
 
 const USAGE: &str = "usage: kata-agent --version
        kata-agent checkpoint --pid PID --image-path DIR --work-path DIR
@@ -12,6 +12,18 @@ const USAGE: &str = "usage: kata-agent --version
 fn usage() -> ! {
     eprintln!("{USAGE}");
     exit(2);
+}
+
+/// The digest of the program that runs, whatever lies at its path by now.
+fn own_sha256() -> String {
+    let exe = format!("/proc/{}/exe", std::process::id());
+    Command::new("sha256sum")
+        .arg(exe)
+        .output()
+        .ok()
+        .and_then(|o| String::from_utf8(o.stdout).ok())
+        .and_then(|text| text.split(' ').next().map(str::to_owned))
+        .unwrap_or_else(|| "unknown".to_owned())
 }
 
 fn checkpoint(mut args: impl Iterator<Item = String>) -> i32 {
@@ -34,8 +46,17 @@ fn checkpoint(mut args: impl Iterator<Item = String>) -> i32 {
     if request.pid == 0 || request.images_dir.as_os_str().is_empty() {
         usage();
     }
+    eprintln!(
+        "kata-agent {} sha256={}: checkpoint of process {}",
+        env!("CARGO_PKG_VERSION"),
+        own_sha256(),
+        request.pid
+    );
     match request.dump() {
-        Ok(status) => status.code().unwrap_or(1),
+        Ok(status) => {
+            eprintln!("kata-agent: criu: {status}");
+            status.code().unwrap_or(1)
+        }
         Err(error) => {
             eprintln!("kata-agent: checkpoint of process {}: {error}", request.pid);
             1
