@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/fs.h"
 #include "base/strbuf.h"
 
 enum { DEEPEST = 128 };
@@ -44,10 +45,10 @@ static bool pattern_matches(const char *pattern, const char *path, const char *n
     return false;
 }
 
-static bool excluded(const struct scan *s, const char *path, const char *name, bool folder)
+bool scan_excludes(const struct strv *exclude, const char *path, bool folder)
 {
-    for (size_t i = 0; s->exclude && i < s->exclude->len; i++)
-        if (pattern_matches(s->exclude->items[i], path, name, folder))
+    for (size_t i = 0; exclude && i < exclude->len; i++)
+        if (pattern_matches(exclude->items[i], path, path_base(path), folder))
             return true;
     return false;
 }
@@ -115,7 +116,7 @@ static int scan_entry(struct scan *s, int dir, const char *name, const char *pat
         return errno == ENOENT
                    ? 0 /* gone since the folder was read: an editor's file */
                    : error_set_errno(s->err, errno, "looking at `%s/%s`", s->root, path);
-    if (excluded(s, path, name, S_ISDIR(st.st_mode)))
+    if (scan_excludes(s->exclude, path, S_ISDIR(st.st_mode)))
         return 0;
     if (add_entry(s, dir, name, path, &st) < 0)
         return -1;

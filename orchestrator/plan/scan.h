@@ -3,6 +3,7 @@
 #ifndef PLAN_SCAN_H
 #define PLAN_SCAN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -24,5 +25,9 @@ struct scan_stats {
  * digest, which can only make it change more often. `stats` may be NULL. */
 int scan_tree(const char *root, const struct strv *exclude, struct sha256 *digest,
               struct scan_stats *stats, struct error *err);
+
+/* Would it leave out the entry at `path`, relative to the root? `folder`: it is one. Of `path` the
+ * folders above it are not looked at. */
+bool scan_excludes(const struct strv *exclude, const char *path, bool folder);
 
 #endif

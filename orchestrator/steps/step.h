@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/sha256.h"
 #include "base/strbuf.h"
+#include "base/strv.h"
 #include "workflow/schema.h"
 #include "workflow/value.h"
 
@@ -50,6 +51,10 @@ struct step_kind {
 
     /* Text for the label behind the kind's name; NULL: the primary argument. */
     void (*describe)(const struct plan_step *step, struct strbuf *ret);
+    /* The file or folder of this machine the step reads, as the workflow file says it, and in
+     * *ret_exclude the rsync patterns of what it leaves out. `watch` waits on it. NULL: it reads
+     * none. */
+    const char *(*source)(const struct plan_step *step, struct strv *ret_exclude);
     /* Add what this step depends on and can be seen on this machine to the digest (its arguments
      * are in it already): sources by name, size and time. NULL: nothing more. */
     int (*fingerprint)(const struct plan_step *step, const char *folder, struct sha256 *digest,

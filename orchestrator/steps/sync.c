@@ -45,6 +45,12 @@ static void excludes_of(const struct plan_step *step, struct strv *ret)
         strv_push(ret, list->items[i]->text);
 }
 
+static const char *source(const struct plan_step *step, struct strv *ret_exclude)
+{
+    excludes_of(step, ret_exclude);
+    return value_get_string(step->args, "from");
+}
+
 static int fingerprint(const struct plan_step *step, const char *folder, struct sha256 *digest,
                        struct error *err)
 {
@@ -152,6 +158,7 @@ const struct step_kind step_sync = {
     .flags = STEP_SKIPPABLE,
     .timeout = 10 * 60 * NSEC_PER_SEC,
     .fields = fields,
+    .source = source,
     .fingerprint = fingerprint,
     .witness = witness,
     .run = run,

@@ -70,6 +70,19 @@ struct value *value_copy(const struct value *v)
     return copy;
 }
 
+bool value_equal(const struct value *a, const struct value *b)
+{
+    if (!a || !b || a->kind != b->kind || a->len != b->len)
+        return a == b;
+    if (a->kind == VALUE_SCALAR)
+        return strcmp(a->text, b->text) == 0;
+    for (size_t i = 0; i < a->len; i++)
+        if ((a->kind == VALUE_MAP && strcmp(a->keys[i], b->keys[i]) != 0) ||
+            !value_equal(a->items[i], b->items[i]))
+            return false;
+    return true;
+}
+
 void value_free(struct value *v)
 {
     if (!v)

@@ -31,6 +31,8 @@ void value_append(struct value *list, struct value *item);
 /* Add or replace; takes ownership of `item`. */
 void value_set(struct value *map, const char *key, struct span key_span, struct value *item);
 struct value *value_copy(const struct value *v);
+/* The same kinds, texts and keys in the same order, wherever they stand. NULL equals NULL alone. */
+bool value_equal(const struct value *a, const struct value *b);
 void value_free(struct value *v); /* NULL is fine */
 
 /* The value of a key, NULL where there is none (or `map` is NULL or no map). Borrowed. */

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Files and folders of this machine, waited on until somebody saves something in them (inotify). */
+#ifndef WATCH_TREES_H
+#define WATCH_TREES_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/sha256.h"
+#include "base/strv.h"
+
+struct trees;
+
+int trees_new(struct trees **ret, struct error *err);
+void trees_free(struct trees *t); /* NULL is fine */
+#define cleanup_trees __attribute__((cleanup(trees_freep_)))
+void trees_freep_(struct trees **t);
+
+/* Watch a file, or a folder with all below it but what `exclude` (rsync patterns, NULL: none; as
+ * plan/scan.h understands them) leaves out. Copies. Fails where the path is not there, and where
+ * the system has no watches left. */
+int trees_add(struct trees *t, const char *path, const struct strv *exclude, struct error *err);
+
+/* What all of it looks like now: names, sizes, times (plan/scan.h). */
+int trees_digest(const struct trees *t, char hex[SHA256_HEX_SIZE], struct error *err);
+
+/* Wait until something has changed that was not there, or was otherwise, at the last
+ * trees_digest() whose result is `since`; then until nothing has moved for `settle` nanoseconds
+ * (ten times that at most), so that one save of many files is one change. What comes and goes
+ * between (an editor's temporary files) is no change. ERR_TIMEOUT when the deadline passes first,
+ * ERR_INTERRUPTED when a stop is asked for. */
+int trees_wait(struct trees *t, const char *since, int64_t settle, int64_t deadline,
+               struct error *err);
+
+#endif

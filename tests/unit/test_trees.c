@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Watched trees: a save is seen wherever it is made, and nothing else is. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "watch/trees.h"
+
+#define SETTLE (10 * NSEC_PER_MSEC)
+
+static char folder[] = "/tmp/kataloop-trees-XXXXXX";
+
+static void put(const char *name, const char *text)
+{
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_free char *path = path_join(folder, name);
+    cleanup_free char *dir = path_dir(path);
+    assert_int_equal(fs_mkdir_parents(dir, &err), 0);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void drop(const char *name)
+{
+    cleanup_free char *path = path_join(folder, name);
+    assert_int_equal(unlink(path), 0);
+}
+
+/* Watches src/ but target/, and the file one.yaml. */
+static struct trees *watched(char since[SHA256_HEX_SIZE])
+{
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_strv struct strv exclude = STRV_INIT;
+    struct trees *t = NULL;
+    strv_push(&exclude, "target/");
+    cleanup_free char *src = path_join(folder, "src");
+    cleanup_free char *file = path_join(folder, "one.yaml");
+    put("src/deep/a.rs", "a");
+    put("src/target/out", "out");
+    put("one.yaml", "version: 1");
+    assert_int_equal(trees_new(&t, &err), 0);
+    assert_int_equal(trees_add(t, src, &exclude, &err), 0);
+    assert_int_equal(trees_add(t, file, NULL, &err), 0);
+    assert_int_equal(trees_digest(t, since, &err), 0);
+    return t;
+}
+
+static void assert_saved(struct trees *t, const char *since)
+{
+    cleanup_error struct error err = ERROR_INIT;
+    if (trees_wait(t, since, SETTLE, deadline_in(5 * NSEC_PER_SEC), &err) < 0)
+        fail_msg("%s", err.message);
+}
+
+static void assert_quiet(struct trees *t, const char *since)
+{
+    cleanup_error struct error err = ERROR_INIT;
+    assert_int_equal(trees_wait(t, since, SETTLE, deadline_in(150 * NSEC_PER_MSEC), &err), -1);
+    assert_int_equal(err.code, ERR_TIMEOUT);
+}
+
+static void sees_a_save(void **state)
+{
+    (void)state;
+    char since[SHA256_HEX_SIZE];
+    cleanup_trees struct trees *t = watched(since);
+    put("src/deep/a.rs", "more");
+    assert_saved(t, since);
+}
+
+static void sees_what_was_saved_before_it_waits(void **state)
+{
+    (void)state;
+    char since[SHA256_HEX_SIZE];
+    cleanup_trees struct trees *t = watched(since);
+    put("src/new.rs", "new");
+    drop("src/new.rs");
+    put("src/other.rs", "other");
+    assert_saved(t, since);
+    drop("src/other.rs");
+}
+
+static void sees_a_file_put_in_place_by_rename(void **state)
+{
+    (void)state;
+    char since[SHA256_HEX_SIZE];
+    cleanup_trees struct trees *t = watched(since);
+    put("one.yaml.new", "version: 1 # edited");
+    cleanup_free char *from = path_join(folder, "one.yaml.new");
+    cleanup_free char *to = path_join(folder, "one.yaml");
+    assert_int_equal(rename(from, to), 0);
+    assert_saved(t, since);
+}
+
+static void sees_saves_in_folders_that_came_later(void **state)
+{
+    (void)state;
+    char since[SHA256_HEX_SIZE];
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_trees struct trees *t = watched(since);
+    put("src/later/still/b.rs", "b");
+    assert_saved(t, since);
+    assert_int_equal(trees_digest(t, since, &err), 0);
+    put("src/later/still/b.rs", "b, edited");
+    assert_saved(t, since);
+}
+
+static void does_not_see_the_excluded_nor_what_is_beside(void **state)
+{
+    (void)state;
+    char since[SHA256_HEX_SIZE];
+    cleanup_trees struct trees *t = watched(since);
+    put("src/target/out", "built again");
+    put("src/target/deps/x", "x");
+    put("beside.txt", "not ours");
+    assert_quiet(t, since);
+}
+
+static void does_not_see_what_came_and_went(void **state)
+{
+    (void)state;
+    char since[SHA256_HEX_SIZE];
+    cleanup_trees struct trees *t = watched(since);
+    put("src/4913", "");
+    drop("src/4913");
+    assert_quiet(t, since);
+}
+
+static void names_what_is_not_there(void **state)
+{
+    (void)state;
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_trees struct trees *t = NULL;
+    assert_int_equal(trees_new(&t, &err), 0);
+    assert_int_equal(trees_add(t, "/nowhere/at/all", NULL, &err), -1);
+    assert_string_equal(err.message, "watching `/nowhere/at/all`: No such file or directory");
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    cleanup_error struct error err = ERROR_INIT;
+    return fs_remove_tree(folder, &err);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sees_a_save),
+        cmocka_unit_test(sees_what_was_saved_before_it_waits),
+        cmocka_unit_test(sees_a_file_put_in_place_by_rename),
+        cmocka_unit_test(sees_saves_in_folders_that_came_later),
+        cmocka_unit_test(does_not_see_the_excluded_nor_what_is_beside),
+        cmocka_unit_test(does_not_see_what_came_and_went),
+        cmocka_unit_test(names_what_is_not_there),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
