@@ -92,7 +92,10 @@ force:
 UNIT_BIN     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(UNIT_SRC))
 IMG_UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(IMG_UNIT_SRC))
 
-$(UNIT_BIN): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libkataloop.a
+# What several unit tests share.
+$(BUILD)/libsupport.a: $(call objects,$(call sources,tests/unit/support))
+
+$(UNIT_BIN): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libsupport.a $(BUILD)/libkataloop.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LD_FLAGS) $(LDFLAGS) -o $@ $^ $(LOOP_LIBS) $(CMOCKA_LIBS)
 

@@ -95,8 +95,9 @@ static char *fingerprint(const char *key, size_t len)
     return strbuf_steal(&b);
 }
 
-/* "FILE line 3": where a key stands; NULL: nowhere found. */
-static char *find_line(const struct ssh *s, const char *base64, const char *marker)
+/* "FILE line 3": where a key stands, *ret_file (borrowed) in which file; NULL: nowhere found. */
+static char *find_line(const struct ssh *s, const char *base64, const char *marker,
+                       const char **ret_file)
 {
     for (size_t i = 0; i < s->settings.known_hosts.len; i++) {
         cleanup_error struct error unread = ERROR_INIT;
@@ -108,7 +109,7 @@ static char *find_line(const struct ssh *s, const char *base64, const char *mark
         char *rest = text.data;
         for (char *line; rest && (line = strsep(&rest, "\n")); number++)
             if (strstr(line, base64) && (!marker || strncmp(line, marker, strlen(marker)) == 0))
-                return xasprintf("%s line %d", file, number);
+                return *ret_file = file, xasprintf("%s line %d", file, number);
     }
     return NULL;
 }
@@ -120,7 +121,8 @@ static int changed(const struct ssh *s, const char *kind, const char *offered,
     cleanup_free char *known = NULL;
     if (entry && base64_decode(entry->key, strlen(entry->key), &old))
         known = fingerprint(strbuf_str(&old), old.len);
-    cleanup_free char *line = entry ? find_line(s, entry->key, NULL) : NULL;
+    const char *file = NULL;
+    cleanup_free char *line = entry ? find_line(s, entry->key, NULL, &file) : NULL;
     int port;
     const char *name = known_name(s, &port);
     error_set(err, ERR_UNREACHABLE,
@@ -129,7 +131,29 @@ static int changed(const struct ssh *s, const char *kind, const char *offered,
               name, known ? known : "another", line ? line : "known_hosts", offered, kind);
     cleanup_free char *entry_name =
         port > 0 && port != 22 ? xasprintf("[%s]:%d", name, port) : xstrdup(name);
-    return error_hint(err, "if you know that it was made anew: ssh-keygen -R '%s'", entry_name);
+    return error_hint(err, "if you know that it was made anew: ssh-keygen -R '%s'%s%s%s",
+                      entry_name, file ? " -f '" : "", file ? file : "", file ? "'" : "");
+}
+
+/* Does the file end in the middle of a line? -1 with errno. */
+static int ends_open(int fd)
+{
+    char last;
+    off_t size = lseek(fd, 0, SEEK_END);
+    if (size <= 0)
+        return size < 0 ? -1 : 0;
+    return pread(fd, &last, 1, size - 1) < 0 ? -1 : last != '\n';
+}
+
+/* One write, so that two of us at once do not mix their lines. */
+static int append_line(int fd, struct strbuf *line)
+{
+    int open_line = ends_open(fd);
+    if (open_line < 0)
+        return -1;
+    cleanup_strbuf struct strbuf whole = STRBUF_INIT;
+    strbuf_printf(&whole, "%s%s\n", open_line ? "\n" : "", strbuf_str(line));
+    return fs_write_full(fd, whole.data, whole.len);
 }
 
 /* Write the key down. */
@@ -148,13 +172,12 @@ static int remember(const struct ssh *s, const char *kind, const char *key, size
     else
         strbuf_printf(&line, "%s %s ", name, kind);
     base64_encode(key, len, &line);
-    strbuf_putc(&line, '\n');
     if (fs_mkdir_parents(folder, err) < 0)
         return -1;
-    cleanup_close int fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    cleanup_close int fd = open(file, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return error_set_errno(err, errno, "opening `%s`", file);
-    if (fs_write_full(fd, line.data, line.len) < 0)
+    if (append_line(fd, &line) < 0)
         return error_set_errno(err, errno, "writing `%s`", file);
     return close(steal_fd(&fd)) < 0 ? error_set_errno(err, errno, "writing `%s`", file) : 0;
 }
@@ -201,7 +224,8 @@ int ssh_hostkey_check(struct ssh *s, struct error *err)
     cleanup_free char *offered = fingerprint(key, len);
     cleanup_strbuf struct strbuf text = STRBUF_INIT;
     base64_encode(key, len, &text);
-    cleanup_free char *revoked = find_line(s, strbuf_str(&text), "@revoked");
+    const char *file;
+    cleanup_free char *revoked = find_line(s, strbuf_str(&text), "@revoked", &file);
     if (revoked)
         return error_set(err, ERR_UNREACHABLE, "the host key %s of %s is revoked (%s)", offered,
                          s->settings.host, revoked);
@@ -217,8 +241,10 @@ int ssh_hostkey_check(struct ssh *s, struct error *err)
     case LIBSSH2_KNOWNHOST_CHECK_MISMATCH:
         changed(s, kind, offered, entry, err);
         break;
-    default:
-        result = unknown(s, kind, offered, key, len, err);
+    default: /* a host that is known by keys of other kinds is no new host */
+        result = check(s, known, "?", 1, 0, &entry) == LIBSSH2_KNOWNHOST_CHECK_MISMATCH
+                     ? changed(s, kind, offered, entry, err)
+                     : unknown(s, kind, offered, key, len, err);
     }
     libssh2_knownhost_free(known);
     return result;

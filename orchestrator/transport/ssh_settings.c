@@ -43,7 +43,8 @@ static void add_paths(struct strv *to, const char *words)
 }
 
 /* One line of `ssh -G`: "keyword value". */
-static void take_line(struct ssh_settings *s, const char *key, const char *value)
+static void take_line(struct ssh_settings *s, struct strv *global, const char *key,
+                      const char *value)
 {
     int64_t port;
     if (strcmp(key, "hostname") == 0)
@@ -56,8 +57,10 @@ static void take_line(struct ssh_settings *s, const char *key, const char *value
         set_text(&s->alias, value);
     else if (strcmp(key, "identityfile") == 0)
         strv_push_owned(&s->identities, path_expand_home(value));
-    else if (strcmp(key, "userknownhostsfile") == 0 || strcmp(key, "globalknownhostsfile") == 0)
+    else if (strcmp(key, "userknownhostsfile") == 0)
         add_paths(&s->known_hosts, value);
+    else if (strcmp(key, "globalknownhostsfile") == 0)
+        add_paths(global, value);
     else if (strcmp(key, "identityagent") == 0)
         set_text(&s->agent, value);
     else if (strcmp(key, "proxyjump") == 0 && strcmp(value, "none") != 0)
@@ -66,14 +69,17 @@ static void take_line(struct ssh_settings *s, const char *key, const char *value
 
 static void take_lines(struct ssh_settings *s, char *text)
 {
+    cleanup_strv struct strv global = STRV_INIT; /* behind the user's, in whatever order they come:
+                                                    a new key goes to the first */
     char *rest = text;
     for (char *line; (line = strsep(&rest, "\n"));) {
         char *value = strchr(line, ' ');
         if (!value)
             continue;
         *value++ = '\0';
-        take_line(s, line, value);
+        take_line(s, &global, line, value);
     }
+    strv_extend(&s->known_hosts, &global);
 }
 
 /* "user@host:port" needs the form of a URL for its port. */
