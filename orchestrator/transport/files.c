@@ -17,10 +17,11 @@
 enum { CHUNK = 256 * 1024 };
 
 /* $1: target, $2: mode, $3: bytes. The temporary file is made by the shell's noclobber, so that
- * nothing that is there is written through. */
+ * nothing that is there is written through. Where the connection is cut nobody hears what is said
+ * (PIPE), and the piece is taken away all the same. */
 static const char receive[] =
-    "set -eu; umask 077; set -C; t=$1.kataloop-$$; cat > \"$t\" || { rm -f \"$t\"; exit 1; }; "
-    "trap 'rm -f \"$t\"' EXIT; n=$(wc -c < \"$t\"); "
+    "set -eu; umask 077; set -C; t=$1.kataloop-$$; trap '' PIPE; trap 'exit 1' HUP INT TERM; "
+    ": > \"$t\"; trap 'rm -f \"$t\"' EXIT; cat >> \"$t\"; n=$(wc -c < \"$t\"); "
     "[ \"$n\" -eq \"$3\" ] || { echo \"only $n of $3 bytes came\" >&2; exit 1; }; "
     "chmod \"$2\" \"$t\"; sync \"$t\" 2>/dev/null || sync; mv -f -- \"$t\" \"$1\"; trap - EXIT";
 

@@ -394,10 +394,13 @@ static int ssh_signal(struct proc *p, const char *name, struct error *err)
 {
     struct channel *c = p->handle;
     int64_t deadline = deadline_in(10 * NSEC_PER_SEC);
-    size_t index;
-    while (c->group == 0 && !p->ended) /* just started: it will say its group */
-        if (proc_wait_any(&p, 1, deadline, &index, err) < 0)
+    while (c->group == 0 && !p->ended) { /* just started: it will say its group, which is no news */
+        if (ssh_pump(p, err) < 0)
             return -1;
+        if (c->group == 0 && !p->ended &&
+            ssh_wait(ssh_of(p->transport), deadline, "stopping a command on", err) < 0)
+            return -1;
+    }
     if (p->ended || c->group <= 1)
         return 0;
     cleanup_strv struct strv argv = STRV_INIT;

@@ -90,6 +90,10 @@ void ssh_free(struct ssh *s)
 {
     if (!s)
         return;
+    /* While there is a connection libssh2 wants to hear the other side's word before it frees a
+     * channel, and frees nothing until then. What was written still goes out. */
+    if (s->fd >= 0)
+        (void)shutdown(s->fd, SHUT_RDWR); /* lost already: just as well */
     if (s->session)
         libssh2_session_free(s->session); /* frees its channels too */
     if (s->tunnel)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The local transport: real child processes. */
+ * The local transport: real child processes; and what every kind of transport must do, on it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,56 +7,26 @@
 
 #include <cmocka.h>
 
-#include <errno.h>
 #include <signal.h>
-#include <sys/stat.h>
 
 #include "base/alloc.h"
-#include "base/cancel.h"
 #include "base/clock.h"
-#include "base/fs.h"
 #include "base/parse.h"
-#include "transport/transport.h"
-
-static struct transport *host;
+#include "tests/unit/support/transport_cases.h"
 
 static int open_host(void **state)
 {
     (void)state;
     struct error err = ERROR_INIT;
     const struct host_spec spec = {.name = "here", .destination = "local"};
-    return transport_open(&spec, &host, &err);
+    return transport_open(&spec, &case_host, &err);
 }
 
 static int close_host(void **state)
 {
     (void)state;
-    transport_close(host);
+    transport_close(case_host);
     return 0;
-}
-
-static void run_shell(struct command cmd, const char *script, struct run_result *r)
-{
-    cleanup_strv struct strv argv = STRV_INIT;
-    strv_push_all(&argv, "sh", "-c", script, NULL);
-    cmd.argv = &argv;
-    struct error err = ERROR_INIT;
-    if (transport_run(host, &cmd, deadline_in(20 * NSEC_PER_SEC), r, &err) < 0)
-        fail_msg("%s", err.message);
-    assert_null(err.message); /* success leaves it alone */
-}
-
-static void outputs_are_apart_and_the_status_is_the_commands(void **state)
-{
-    (void)state;
-    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    run_shell((struct command){0}, "echo out; echo err >&2; exit 3", &r);
-    assert_string_equal(strbuf_str(&r.out), "out\n");
-    assert_string_equal(strbuf_str(&r.err), "err\n");
-    assert_int_equal(r.status.code, 3);
-    run_shell((struct command){0}, "kill -SEGV $$", &r);
-    assert_int_equal(r.status.code, -1);
-    assert_string_equal(r.status.signal, "SEGV");
 }
 
 static void a_program_that_is_not_there_is_127_as_in_a_shell(void **state)
@@ -67,60 +37,14 @@ static void a_program_that_is_not_there_is_127_as_in_a_shell(void **state)
     const struct command cmd = {.argv = &argv};
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     cleanup_error struct error err = ERROR_INIT;
-    assert_int_equal(transport_run(host, &cmd, DEADLINE_NEVER, &r, &err), 0);
+    assert_int_equal(transport_run(case_host, &cmd, DEADLINE_NEVER, &r, &err), 0);
     assert_int_equal(r.status.code, 127);
     assert_string_equal(strbuf_str(&r.err),
                         "no-such-program-anywhere: No such file or directory\n");
-    assert_int_equal(transport_check(host, &cmd, DEADLINE_NEVER, "looking around", &r, &err), -1);
+    assert_int_equal(transport_check(case_host, &cmd, DEADLINE_NEVER, "looking around", &r, &err),
+                     -1);
     assert_string_equal(err.message, "looking around: `no-such-program-anywhere`: exit status 127: "
                                      "no-such-program-anywhere: No such file or directory");
-}
-
-static void input_dir_and_environment_reach_it(void **state)
-{
-    (void)state;
-    cleanup_strv struct strv env = STRV_INIT;
-    strv_push(&env, "WORD=it's \"here\"");
-    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    run_shell((struct command){.dir = "/usr", .env = &env, .input = "abc", .input_len = 3},
-              "pwd; cat; echo; printf %s \"$WORD\"", &r);
-    assert_string_equal(strbuf_str(&r.out), "/usr\nabc\nit's \"here\"");
-    run_shell((struct command){.env = &env, .login = true}, "printf %s \"$WORD\"", &r);
-    assert_string_equal(strbuf_str(&r.out), "it's \"here\"");
-    run_shell((struct command){.dir = "/no/such/folder"}, "pwd", &r);
-    assert_int_equal(r.status.code, 126);
-    assert_string_equal(strbuf_str(&r.err), "/no/such/folder: No such file or directory\n");
-}
-
-static void a_command_without_input_sees_its_end(void **state)
-{
-    (void)state;
-    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    run_shell((struct command){0}, "cat; echo done", &r);
-    assert_string_equal(strbuf_str(&r.out), "done\n");
-}
-
-static void megabytes_go_through_both_ways(void **state)
-{
-    (void)state;
-    enum { SIZE = 8 << 20 };
-    cleanup_free char *data = xmalloc(SIZE);
-    for (size_t i = 0; i < SIZE; i++)
-        data[i] = (char)(i * 7 + i / 251);
-    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    run_shell((struct command){.input = data, .input_len = SIZE}, "cat", &r);
-    assert_int_equal(r.out.len, SIZE);
-    assert_memory_equal(r.out.data, data, SIZE);
-}
-
-static void a_command_that_does_not_read_its_input_still_ends(void **state)
-{
-    (void)state;
-    enum { SIZE = 1 << 20 };
-    cleanup_free char *data = xcalloc(1, SIZE);
-    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    run_shell((struct command){.input = data, .input_len = SIZE}, "exec <&-; exit 4", &r);
-    assert_int_equal(r.status.code, 4);
 }
 
 static void what_it_leaves_behind_is_not_waited_for(void **state)
@@ -136,124 +60,29 @@ static void what_it_leaves_behind_is_not_waited_for(void **state)
     kill((pid_t)pid, SIGKILL);
 }
 
-static void a_terminal_is_one(void **state)
+static void a_folder_that_is_not_there_is_said_as_a_shell_would(void **state)
 {
     (void)state;
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    run_shell((struct command){.pty = true}, "test -t 0 && test -t 1 && test -t 2 && echo yes", &r);
-    assert_string_equal(strbuf_str(&r.out), "yes\r\n");
-}
-
-static void killing_reaches_the_children(void **state)
-{
-    (void)state;
-    cleanup_strv struct strv argv = STRV_INIT;
-    strv_push_all(&argv, "sh", "-c", "trap '' TERM; sleep 60 & echo $!; wait; wait", NULL);
-    const struct command cmd = {.argv = &argv, .killable = true};
-    cleanup_error struct error err = ERROR_INIT;
-    cleanup_proc struct proc *p = NULL;
-    assert_int_equal(proc_start(host, &cmd, &p, &err), 0);
-    size_t index;
-    while (!memchr(strbuf_str(proc_out(p)), '\n', proc_out(p)->len))
-        assert_int_equal(proc_wait_any(&p, 1, deadline_in(10 * NSEC_PER_SEC), &index, &err), 0);
-    strbuf_rtrim(proc_out(p));
-    int64_t pid = 0;
-    assert_true(parse_int(strbuf_str(proc_out(p)), &pid));
-    assert_int_equal(proc_kill(p, 200 * NSEC_PER_MSEC, &err), 0);
-    struct exit_status status;
-    assert_true(proc_ended(p, &status));
-    assert_int_equal(status.code, -1);
-    cleanup_free char *file = xasprintf("/proc/%d/stat", (int)pid);
-    cleanup_strbuf struct strbuf stat = STRBUF_INIT;
-    int64_t deadline = deadline_in(10 * NSEC_PER_SEC);
-    do { /* the kernel takes it away in its own time, and then init collects it */
-        assert_true(clock_now() < deadline);
-        strbuf_truncate(&stat, 0);
-    } while (fs_read(file, 4096, &stat, &err) == 0 && !strstr(strbuf_str(&stat), ") Z "));
-}
-
-static void a_deadline_ends_the_waiting(void **state)
-{
-    (void)state;
-    cleanup_strv struct strv argv = STRV_INIT;
-    strv_push_all(&argv, "sleep", "60", NULL);
-    const struct command cmd = {.argv = &argv, .killable = true};
-    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    cleanup_error struct error err = ERROR_INIT;
-    assert_int_equal(transport_run(host, &cmd, deadline_in(50 * NSEC_PER_MSEC), &r, &err), -1);
-    assert_int_equal(err.code, ERR_TIMEOUT);
-    assert_string_equal(err.message, "sleep 60: timed out");
-}
-
-static void many_run_side_by_side(void **state)
-{
-    (void)state;
-    enum { N = 20 };
-    struct proc *procs[N] = {0};
-    cleanup_error struct error err = ERROR_INIT;
-    for (int i = 0; i < N; i++) {
-        cleanup_strv struct strv argv = STRV_INIT;
-        strv_push_all(&argv, "sh", "-c", NULL);
-        strv_printf(&argv, "echo %d", i);
-        const struct command cmd = {.argv = &argv};
-        assert_int_equal(proc_start(host, &cmd, &procs[i], &err), 0);
-    }
-    for (int i = 0; i < N; i++) {
-        assert_int_equal(proc_wait(procs[i], deadline_in(20 * NSEC_PER_SEC), &err), 0);
-        cleanup_free char *expected = xasprintf("%d\n", i);
-        assert_string_equal(strbuf_str(proc_out(procs[i])), expected);
-        proc_free(procs[i]);
-    }
-}
-
-static void files_go_there_and_back_whole(void **state)
-{
-    (void)state;
-    char folder[] = "/tmp/kataloop-test-XXXXXX";
-    assert_non_null(mkdtemp(folder));
-    cleanup_error struct error err = ERROR_INIT;
-    cleanup_free char *from = path_join(folder, "from");
-    cleanup_free char *to = path_join(folder, "it's to");
-    cleanup_free char *back = path_join(folder, "back");
-    cleanup_free char *missing = path_join(folder, "no/such");
-    cleanup_strbuf struct strbuf data = STRBUF_INIT, again = STRBUF_INIT;
-    for (int i = 0; i < 300000; i++)
-        strbuf_putc(&data, (char)(i * 31));
-    assert_int_equal(fs_write_atomic(from, data.data, data.len, 0600, &err), 0);
-    int64_t deadline = deadline_in(20 * NSEC_PER_SEC);
-    assert_int_equal(transport_put(host, from, to, 0751, deadline, NULL, NULL, &err), 0);
-    struct stat st;
-    assert_int_equal(stat(to, &st), 0);
-    assert_int_equal(st.st_mode & 07777, 0751);
-    assert_int_equal(transport_get(host, to, false, back, deadline, NULL, NULL, &err), 0);
-    assert_int_equal(fs_read(back, 1 << 20, &again, &err), 0);
-    assert_int_equal(again.len, data.len);
-    assert_memory_equal(again.data, data.data, data.len);
-    assert_int_equal(transport_put(host, missing, to, 0600, deadline, NULL, NULL, &err), -1);
-    assert_int_equal(transport_put(host, from, missing, 0600, deadline, NULL, NULL, &err), -1);
-    assert_int_equal(transport_get(host, missing, false, back, deadline, NULL, NULL, &err), -1);
-    assert_non_null(strstr(err.message, "No such file"));
-    assert_int_equal(stat(back, &st), 0); /* what was there stays */
-    assert_int_equal(st.st_size, (long)data.len);
-    error_release(&err);
-    assert_int_equal(fs_remove_tree(folder, &err), 0);
+    run_shell((struct command){.dir = "/no/such/folder"}, "pwd", &r);
+    assert_int_equal(r.status.code, 126);
+    assert_string_equal(strbuf_str(&r.err), "/no/such/folder: No such file or directory\n");
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(outputs_are_apart_and_the_status_is_the_commands),
+    size_t n;
+    const struct CMUnitTest *cases = transport_cases(&n);
+    const struct CMUnitTest own[] = {
         cmocka_unit_test(a_program_that_is_not_there_is_127_as_in_a_shell),
-        cmocka_unit_test(input_dir_and_environment_reach_it),
-        cmocka_unit_test(a_command_without_input_sees_its_end),
-        cmocka_unit_test(megabytes_go_through_both_ways),
-        cmocka_unit_test(a_command_that_does_not_read_its_input_still_ends),
         cmocka_unit_test(what_it_leaves_behind_is_not_waited_for),
-        cmocka_unit_test(a_terminal_is_one),
-        cmocka_unit_test(killing_reaches_the_children),
-        cmocka_unit_test(a_deadline_ends_the_waiting),
-        cmocka_unit_test(many_run_side_by_side),
-        cmocka_unit_test(files_go_there_and_back_whole),
+        cmocka_unit_test(a_folder_that_is_not_there_is_said_as_a_shell_would),
     };
-    return cmocka_run_group_tests_name("transport local", tests, open_host, close_host);
+    struct CMUnitTest tests[64];
+    size_t n_tests = 0;
+    for (size_t i = 0; i < n; i++)
+        tests[n_tests++] = cases[i];
+    for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+        tests[n_tests++] = own[i];
+    return _cmocka_run_group_tests("transport local", tests, n_tests, open_host, close_host);
 }

@@ -166,7 +166,7 @@ static void write_sshd_config(const struct ssh_place *p, const struct sshd *s, c
         xasprintf("ListenAddress 127.0.0.1\nPort %d\nHostKey %s/%s\nAuthorizedKeysFile "
                   "%s/authorized\nStrictModes no\nUsePAM no\nPidFile none\nPermitRootLogin yes\n"
                   "PasswordAuthentication no\nKbdInteractiveAuthentication no\nMaxSessions 100\n"
-                  "MaxStartups 100\n",
+                  "MaxStartups 100\nSetEnv SHLVL=2\n", /* so that bash reads no ~/.bashrc */
                   s->port, p->folder, host_key, p->folder);
     write_text(path, text);
 }
