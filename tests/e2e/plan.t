@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # What `plan` says of workflow files, good and bad; no host is asked.
+# shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 mkdir "$scratch/project"

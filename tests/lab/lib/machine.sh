@@ -27,7 +27,7 @@ choose_accel() {
 }
 
 # start_machine FOLDER DISK PORT [STATE]: the disk is a qcow2; STATE is a saved machine to go on
-# from. The pid is in FOLDER/pid, the monitor at FOLDER/monitor, the console in FOLDER/console.
+# from. A kernel that panics ends it. The pid is in FOLDER/pid, the monitor at FOLDER/monitor, the console in FOLDER/console.
 start_machine() {
     local folder=$1 disk=$2 port=$3 state=${4:-}
     local cpu=(-accel "tcg,thread=multi" -cpu max)
@@ -35,9 +35,9 @@ start_machine() {
     local from=()
     [ -z "$state" ] || from=(-incoming "exec:zstd -dc $(printf %q "$state")")
     "$qemu" -name "kataloop-lab" -machine q35 "${cpu[@]}" -smp 2 -m "$memory" \
-        -nodefaults -no-user-config -display none -serial "file:$folder/console" \
+        -nodefaults -no-user-config -no-reboot -display none -serial "file:$folder/console" \
         -kernel "$base/vmlinuz" -initrd "$base/initrd.img" \
-        -append "root=LABEL=root rw console=ttyS0 quiet net.ifnames=0 mitigations=off" \
+        -append "root=LABEL=root rw console=ttyS0 quiet net.ifnames=0 mitigations=off panic=-1" \
         -drive "file=$disk,format=qcow2,if=virtio,cache=unsafe,discard=unmap" \
         -netdev "user,id=n,restrict=on,hostfwd=tcp:127.0.0.1:$port-:22" \
         -device virtio-net-pci,netdev=n -device virtio-rng-pci \
