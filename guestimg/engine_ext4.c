@@ -180,8 +180,10 @@ static int link_name(struct ext4 *e, ext2_ino_t folder, const char *name, ext2_i
 static int make_parent(struct ext4 *e, const char *path, ext2_ino_t *ret, struct error *err)
 {
     cleanup_free char *dir = path_dir(path);
-    if (find(e, dir, ret, err) < 0 || *ret != 0)
-        return *ret != 0 ? 0 : -1;
+    if (find(e, dir, ret, err) < 0)
+        return -1;
+    if (*ret != 0)
+        return 0;
     ext2_ino_t above;
     if (make_parent(e, dir, &above, err) < 0)
         return -1;
@@ -199,7 +201,14 @@ static int new_file(struct ext4 *e, const char *path, ext2_ino_t *ret, struct er
     ext2_ino_t folder;
     if (make_parent(e, path, &folder, err) < 0)
         return -1;
-    errcode_t rc = ext2fs_new_inode(e->fs, folder, LINUX_S_IFREG | 0755, 0, ret);
+    /* The path leads nowhere; a name that is there all the same is a link that does. */
+    errcode_t rc =
+        ext2fs_lookup(e->fs, folder, path_base(path), (int)strlen(path_base(path)), NULL, ret);
+    if (rc == 0)
+        return error_set(err, ERR_FAILED, "`%s` in the image is a symbolic link to nothing", path);
+    if (rc != EXT2_ET_FILE_NOT_FOUND)
+        return ext4_error(rc, err, "looking for", path);
+    rc = ext2fs_new_inode(e->fs, folder, LINUX_S_IFREG | 0755, 0, ret);
     if (rc)
         return ext4_error(rc, err, "making", path);
     if (link_name(e, folder, path_base(path), *ret, EXT2_FT_REG_FILE, err) < 0)

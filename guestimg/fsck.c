@@ -15,12 +15,17 @@ enum { FSCK_OUTPUT_MAX = 4096 };
 int fsck_ext4(const char *path, int64_t offset, struct strbuf *notes, struct error *err)
 {
     int fds[2];
-    cleanup_free char *device = xasprintf("%s?offset=%lld", path, (long long)offset);
+    /* By descriptor: in a name a question mark would begin the options. */
+    cleanup_close int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return error_set_errno(err, errno, "checking the file system of `%s`", path);
+    cleanup_free char *device = xasprintf("/dev/fd/%d?offset=%lld", file, (long long)offset);
     if (pipe2(fds, O_CLOEXEC) < 0)
         return error_set_errno(err, errno, "checking the file system");
     pid_t pid = fork();
     if (pid == 0) {
-        if (dup2(fds[1], STDOUT_FILENO) < 0 || dup2(fds[1], STDERR_FILENO) < 0)
+        if (dup2(fds[1], STDOUT_FILENO) < 0 || dup2(fds[1], STDERR_FILENO) < 0 ||
+            fcntl(file, F_SETFD, 0) < 0)
             _exit(126);
         (void)setenv("PATH", "/usr/sbin:/sbin:/usr/bin:/bin", 1);
         execlp("e2fsck", "e2fsck", "-f", "-n", device, (char *)NULL);

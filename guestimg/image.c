@@ -142,6 +142,17 @@ static int no_image(int fd, const struct image *image, struct error *err)
                            "partitions; `kata-runtime env` names the one in use");
 }
 
+static int check_length(const struct image *image, struct error *err)
+{
+    if (image->fs != FS_EXT4 || image->block_size == 0 ||
+        image->blocks <= image->length / image->block_size)
+        return 0;
+    error_set(err, ERR_FAILED, "`%s`: its file system has %lld bytes, there is room for %lld",
+              image->name, (long long)(image->blocks * image->block_size),
+              (long long)image->length);
+    return error_hint(err, "the file was cut off: fetch or build it again");
+}
+
 int image_open(const char *path, struct image *ret, struct error *err)
 {
     struct image image = {.name = xstrdup(path)};
@@ -161,8 +172,7 @@ int image_open(const char *path, struct image *ret, struct error *err)
     }
     if (result == 0) {
         read_file_system(fd, &image);
-        if (image.fs == FS_UNKNOWN)
-            result = no_image(fd, &image, err);
+        result = image.fs == FS_UNKNOWN ? no_image(fd, &image, err) : check_length(&image, err);
     }
     if (result < 0) {
         image_release(&image);

@@ -92,6 +92,18 @@ static int look_at_source(struct image_put *put, struct error *err)
     return sha256_fd(fd, put->source, put->sha256, err);
 }
 
+/* The second of two would win, and the first be missed when the files are read back. */
+static int check_destinations(const struct inject_job *job, struct error *err)
+{
+    for (size_t i = 0; i < job->n_puts; i++)
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(job->puts[i].destination, job->puts[j].destination) == 0)
+                return error_set(err, ERR_USAGE, "`%s` and `%s` are both to become `%s`",
+                                 job->puts[j].source, job->puts[i].source,
+                                 job->puts[i].destination);
+    return 0;
+}
+
 /* --- the work ----------------------------------------------------------------------------------
  */
 
@@ -193,6 +205,8 @@ int inject(struct inject_job *job, struct inject_result *ret, struct error *err)
 {
     struct image image = {0};
     *ret = (struct inject_result){0};
+    if (check_destinations(job, err) < 0)
+        return -1;
     for (size_t i = 0; i < job->n_puts; i++)
         if (look_at_source(&job->puts[i], err) < 0)
             return -1;

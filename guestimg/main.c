@@ -114,8 +114,9 @@ static int run_inject(struct arguments *a, json_t *out, struct error *err)
     return result;
 }
 
-static void put_agent(json_t *out, const struct image *image, const char *engine_name,
-                      struct strbuf *notes)
+/* What is not to be had is a note; an engine that does not exist is an error. */
+static int put_agent(json_t *out, const struct image *image, const char *engine_name,
+                     struct strbuf *notes, struct error *err)
 {
     static const char *const places[] = {"/usr/bin/kata-agent", "/sbin/init"};
     cleanup_error struct error unheard = ERROR_INIT; /* an image without an agent is one as well */
@@ -123,8 +124,12 @@ static void put_agent(json_t *out, const struct image *image, const char *engine
     const struct image_engine *engine = engine_choose(image, engine_name, &why, &unheard);
     void *open = NULL;
     if (!engine || engine->open(image->path, image, false, notes, &open, &unheard) < 0) {
+        if (unheard.code == ERR_USAGE) {
+            error_move(err, &unheard);
+            return -1;
+        }
         strbuf_printf(notes, "the agent was not looked at: %s\n", unheard.message);
-        return;
+        return 0;
     }
     for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
         struct image_file file;
@@ -141,6 +146,7 @@ static void put_agent(json_t *out, const struct image *image, const char *engine
     }
     if (engine->close(open, false, &unheard) < 0)
         strbuf_printf(notes, "%s\n", unheard.message);
+    return 0;
 }
 
 static int run_inspect(struct arguments *a, json_t *out, struct error *err)
@@ -165,11 +171,11 @@ static int run_inspect(struct arguments *a, json_t *out, struct error *err)
                                               : "clean"));
     }
     struct strbuf notes = STRBUF_INIT;
-    put_agent(out, &image, a->engine, &notes);
+    int result = put_agent(out, &image, a->engine, &notes, err);
     put_lines(out, "notes", &notes);
     strbuf_release(&notes);
     image_release(&image);
-    return 0;
+    return result;
 }
 
 static int run_list(struct arguments *a, json_t *out, struct error *err)

@@ -44,21 +44,46 @@ static int list_beside(const char *path, const char *mark, struct strv *ret, str
     return saved ? error_set_errno(err, saved, "reading `%s`", dir) : 0;
 }
 
+static int remove_copies(const char *path, struct error *err)
+{
+    cleanup_strv struct strv copies = STRV_INIT;
+    if (list_beside(path, COPY_MARK, &copies, err) < 0)
+        return -1;
+    for (size_t i = 0; i < copies.len; i++)
+        if (unlink(copies.items[i]) < 0 && errno != ENOENT)
+            return error_set_errno(err, errno, "removing `%s`", copies.items[i]);
+    return 0;
+}
+
+/* A version that is the image itself is none: rolling back to it would do nothing. */
+static int remove_second_names(const char *path, struct error *err)
+{
+    cleanup_strv struct strv versions = STRV_INIT;
+    struct stat image, version;
+    if (stat(path, &image) < 0)
+        return errno == ENOENT ? 0 : error_set_errno(err, errno, "looking at `%s`", path);
+    if (list_beside(path, KEPT_MARK, &versions, err) < 0)
+        return -1;
+    for (size_t i = 0; i < versions.len; i++)
+        if (lstat(versions.items[i], &version) == 0 && version.st_dev == image.st_dev &&
+            version.st_ino == image.st_ino && unlink(versions.items[i]) < 0)
+            return error_set_errno(err, errno, "removing `%s`", versions.items[i]);
+    return 0;
+}
+
 int publish_lock(const char *path, struct error *err)
 {
     cleanup_free char *name = xasprintf("%s" LOCK_MARK, path);
     cleanup_close int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return error_set_errno(err, errno, "opening the lock `%s`", name);
+    if (fd < 0) {
+        error_set_errno(err, errno, "opening the lock `%s`", name);
+        return error_hint(err, "the image's folder must be writable: a changed copy is made there");
+    }
     while (flock(fd, LOCK_EX) < 0)
         if (errno != EINTR)
             return error_set_errno(err, errno, "taking the lock `%s`", name);
-    cleanup_strv struct strv leftovers = STRV_INIT;
-    if (list_beside(path, COPY_MARK, &leftovers, err) < 0)
+    if (remove_copies(path, err) < 0 || remove_second_names(path, err) < 0)
         return -1;
-    for (size_t i = 0; i < leftovers.len; i++)
-        if (unlink(leftovers.items[i]) < 0 && errno != ENOENT)
-            return error_set_errno(err, errno, "removing `%s`", leftovers.items[i]);
     return steal_fd(&fd);
 }
 

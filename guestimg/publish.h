@@ -11,7 +11,8 @@
 #include "base/strv.h"
 
 /* Take the lock of an image ("<image>.lock"), waiting for whoever has it. Returns the descriptor
- * that holds it, -1 with err. Leftovers of runs that died are removed under it. */
+ * that holds it, -1 with err. Leftovers of runs that died are removed under it: copies, and the
+ * second name of the image itself that is left where the rename was not reached. */
 int publish_lock(const char *path, struct error *err);
 /* Copy the image beside itself: by reference where the file system can, holes kept. The caller
  * frees *ret_copy and removes the file unless it was published. */

@@ -30,6 +30,11 @@ const char *__lsan_default_suppressions(void)
 {
     return "leak:CRYPTO_zalloc\n";
 }
+const char *__lsan_default_options(void);
+const char *__lsan_default_options(void)
+{
+    return "print_suppressions=0";
+}
 #endif
 
 static struct ssh_place place;
@@ -241,7 +246,8 @@ static int reach_and_say(void *data)
     struct error err = ERROR_INIT;
     if (reach(*(struct host_spec *)data, &err) == 0)
         return 0;
-    fprintf(stderr, "%s\n%s\n", err.message, err.hint ? err.hint : "");
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "%s\n%s\n", err.message, err.hint ? err.hint : "");
     cleanup_free char *said = in_place(&place, "said");
     cleanup_free char *text = xasprintf("%s\n%s\n", err.message, err.hint ? err.hint : "");
     write_text(said, text);

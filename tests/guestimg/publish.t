@@ -1,0 +1,125 @@
+#!/usr/bin/env bash
+# How a changed image takes the place of the old one: by rename, whole or not at all; versions,
+# roll-back, who holds the old one open, and what a death on the way leaves.
+. "$(dirname "$0")/lib.sh"
+
+mkdir "$scratch/images" "$scratch/links"
+image=$scratch/images/kata-2026.img
+make_dax_image "$image"
+for n in 1 2 3 4; do echo "agent $n" >"$scratch/agent$n"; done
+inject() { "$guestimg" inject "$image" --put "$scratch/agent$1:/usr/bin/kata-agent" "${@:2}"; }
+agent() { "$guestimg" cat "${1:-$image}" /usr/bin/kata-agent; }
+
+# The image is named by a link, and a VM has it open.
+ln -s ../images/kata-2026.img "$scratch/links/kata.img"
+exec 7<"$image"
+before=$(sum "$image")
+run "$guestimg" inject "$scratch/links/kata.img" --put "$scratch/agent1:/usr/bin/kata-agent" --json
+exits "through a link" 0
+is "the link stays" "$(readlink "$scratch/links/kata.img")" ../images/kata-2026.img
+is "the file it names is the one told" "$(json image)" "$image"
+is "which holds the new agent" "$(agent)" "agent 1"
+is "beside the link nothing was made" "$(ls "$scratch/links")" kata.img
+is "who had it open sees the old bytes" "$(sum /dev/fd/7)" "$before"
+is "the version kept has them too" "$(sum "$(json kept)")" "$before"
+exec 7<&-
+
+chmod 0640 "$image"
+run inject 2
+exits "again" 0
+is "its mode stays" "$(stat -c %a "$image")" 640
+
+run "$guestimg" list "$image" --json
+exits "two versions are kept" 0
+is "the youngest first" "$(agent "$(json versions.0)")" "agent 1"
+oldest=$(json versions.1)
+is "then the oldest" "$(sum "$oldest")" "$before"
+run inject 3 --keep 2
+is "as many as asked for stay" "$("$guestimg" list "$image" --json | grep -o kept- | wc -l)" 2
+ok "the oldest goes first" test ! -e "$oldest"
+run inject 4 --keep 0
+is "none, if none are wanted" "$(beside "$image")" ""
+run "$guestimg" rollback "$image"
+exits "then there is nothing to go back to" 1
+has "it says so" "$err" "no version of \`$image\` is kept" '`guestimg list` shows those that are'
+
+run inject 1
+run inject 2
+run "$guestimg" rollback "$image" --json
+exits "back" 0
+is "to the one before" "$(agent)" "agent 1"
+run "$guestimg" rollback "$scratch/links/kata.img"
+is "and further, by the link" "$(agent)" "agent 4"
+run inject 1
+run inject 2
+run "$guestimg" list "$image" --json
+wanted=$(basename "$(json versions.1)")
+run "$guestimg" rollback "$image" --to "$wanted"
+is "to a version of a name" "$(agent)" "agent 4"
+run "$guestimg" rollback "$image" --to no-such
+exits "one that there is not" 1
+has "is named" "$err" "there is no version \`no-such\` of \`$image\`"
+is "and the image stays" "$(agent)" "agent 4"
+ok "which is whole" clean_image "$image"
+
+# Two at once: one after the other.
+echo other >"$scratch/other"
+inject 1 >/dev/null &
+"$guestimg" inject "$image" --put "$scratch/other:/etc/other" >/dev/null &
+wait
+is "two at once both go in" "$(agent), $(text_in "$image" /etc/other)" "agent 1, other"
+
+# A death at any point: the old image or the new one, whole; and the next call cleans up.
+head -c 2000000 /dev/urandom >"$scratch/agent5"
+head -c 2000000 /dev/urandom >"$scratch/agent6"
+now=$(sum "$scratch/agent1")
+broken='' died=0
+for i in $(seq 20); do
+    next=$((5 + i % 2))
+    "$guestimg" inject "$image" --put "$scratch/agent$next:/usr/bin/kata-agent" --keep 2 >/dev/null 2>&1 &
+    pid=$!
+    read -rt "0.0$((i % 10))$((i % 7))" <> <(:) || true
+    kill -KILL "$pid" 2>/dev/null
+    wait "$pid" 2>/dev/null || died=$((died + 1))
+    is_now=$(agent | sha256sum | cut -d ' ' -f 1)
+    [ "$is_now" = "$now" ] || [ "$is_now" = "$(sum "$scratch/agent$next")" ] || broken+="agent in round $i; "
+    clean_image "$image" >/dev/null 2>&1 || broken+="file system in round $i; "
+    now=$is_now
+done
+is "killed twenty times the image was always the old one or the new one" "$broken" ""
+echo "# $died of them on the way"
+ok "and some were killed on the way" test "$died" -gt 3
+: >"$image.guestimg-0123456789abcdef"
+ln "$image" "$image.kept-20990101-000000.000000-00000000"
+run inject 2 --keep 2
+exits "the next one" 0
+is "leaves nothing behind" "$(beside "$image" | sed 's/kept-.*/kept/')" "kata-2026.img.kept
+kata-2026.img.kept"
+run "$guestimg" rollback "$image"
+is "and what a death left between keeping and renaming is no version" \
+    "$(agent | sha256sum | cut -d ' ' -f 1)" "$now"
+
+# Odd names and places.
+mkdir "$scratch/a b?offset=1"
+odd="$scratch/a b?offset=1/it's \"an\" image?.img"
+cp "$image" "$odd"
+run "$guestimg" inject "$odd" --put "$scratch/agent3:/usr/bin/kata-agent" --json
+exits "an odd name is a name" 0
+is "it is in" "$(agent "$odd")" "agent 3"
+
+if unshare -m true 2>/dev/null; then
+    run unshare -m bash -c 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && exec "$2" inject "$3" --put "$4:/etc/x"' \
+        - "$scratch/images" "$guestimg" "$image" "$scratch/agent1"
+    exits "a folder that cannot be written" 1
+    has "is named" "$err" "opening the lock \`$image.lock\`: Read-only file system" "must be writable"
+    mkdir "$scratch/small"
+    run unshare -m bash -c 'mount -t tmpfs -o size=12m none "$1" && cp --sparse=never "$3" "$1/kata.img" &&
+        "$2" inject "$1/kata.img" --put "$4:/etc/x"; status=$?; ls "$1"; exit $status' \
+        - "$scratch/small" "$guestimg" "$image" "$scratch/agent1"
+    exits "no room for a copy" 1
+    has "is said" "$err" "there is no space for a copy of \`kata.img\`" "free some space there"
+    is "and nothing is left there" "$out" "kata.img
+kata.img.lock"
+else
+    echo "# no mounts for this user: folders that are read-only or full are not tested"
+fi
