@@ -57,7 +57,10 @@ $(BUILD)/kataloop: $(BUILD)/obj/orchestrator/main.o $(BUILD)/libkataloop.a
 $(BUILD)/guestimg: $(BUILD)/obj/guestimg/main.o $(BUILD)/libguestimg.a
 	$(CC) $(CFLAGS) $(LD_FLAGS) $(LDFLAGS) -o $@ $^ $(IMG_LIBS)
 
-$(BUILD)/libkataloop.a: $(call objects,$(LOOP_SRC)) $(BUILD)/obj/gen/criu/stats.pb-c.o
+# Scripts that run elsewhere: each is an array in the program.
+SCRIPT_OBJ := $(patsubst orchestrator/%.sh,$(BUILD)/obj/gen/%.sh.o,$(wildcard orchestrator/*/*.sh))
+
+$(BUILD)/libkataloop.a: $(call objects,$(LOOP_SRC)) $(BUILD)/obj/gen/criu/stats.pb-c.o $(SCRIPT_OBJ)
 $(BUILD)/libguestimg.a: $(call objects,$(IMG_SRC) $(BASE_SRC))
 $(BUILD)/lib%.a:
 	rm -f $@
@@ -71,6 +74,12 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 $(BUILD)/gen/%.pb-c.c: orchestrator/%.proto
 	@mkdir -p $(@D)
 	protoc-c --proto_path=orchestrator --c_out=$(BUILD)/gen $<
+
+# A script without its comments and indentation, as `const char script_NAME[]`.
+$(BUILD)/gen/%.sh.c: orchestrator/%.sh
+	@mkdir -p $(@D)
+	{ echo 'extern const char script_$(*F)[];'; echo 'const char script_$(*F)[] ='; \
+	  sed -e '/^ *#/d; /^$$/d; s/^ *//; s/[\\"]/\\&/g; s/^/    "/; s/$$/\\n"/' $<; echo '    ;'; } >$@
 
 $(BUILD)/obj/gen/%.o: $(BUILD)/gen/%.c $(BUILD)/flags
 	@mkdir -p $(@D)

@@ -65,6 +65,10 @@ int exec_note(struct exec *x, struct error *err, const char *fmt, ...)
 int exec_progress(struct exec *x, const char *text, int64_t done, int64_t total, struct error *err);
 int exec_sample(struct exec *x, int sample, const struct metric *metrics, size_t n,
                 struct error *err);
+/* Keep bytes as the file `name` (a plain file name; one of the same name gets a number in front) of
+ * the run's artifacts. */
+int exec_artifact(struct exec *x, const char *name, const void *data, size_t len,
+                  struct error *err);
 /* Run a command until its end or the step's deadline, its output passed on as it comes and kept in
  * `ret` as well (the last `keep` bytes of each stream). A command cut off by the deadline or by
  * Ctrl-C is killed. 0 whatever the exit status. */

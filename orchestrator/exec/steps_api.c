@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/cancel.h"
@@ -55,6 +56,33 @@ int exec_sample(struct exec *x, int sample, const struct metric *metrics, size_t
                       .sample = sample,
                       .metrics = metrics,
                       .n_metrics = n};
+    return events_emit(x->events, &e, err);
+}
+
+int exec_artifact(struct exec *x, const char *name, const void *data, size_t len, struct error *err)
+{
+    if (strchr(name, '/') || name[0] == '.' || !*name)
+        return error_set(err, ERR_FAILED, "`%s` is no name for an artifact", name);
+    cleanup_free char *folder = path_join(x->run_folder, "artifacts");
+    if (fs_mkdir_parents(folder, err) < 0)
+        return -1;
+    cleanup_free char *relative = xasprintf("artifacts/%s", name);
+    for (int n = 2;; n++) {
+        cleanup_free char *path = path_join(x->run_folder, relative);
+        if (access(path, F_OK) < 0)
+            break;
+        free(relative);
+        relative = xasprintf("artifacts/%d-%s", n, name);
+    }
+    cleanup_free char *path = path_join(x->run_folder, relative);
+    if (fs_write_atomic(path, data, len, 0600, err) < 0)
+        return -1;
+    struct event e = {.type = EVENT_ARTIFACT,
+                      .step = x->step,
+                      .label = x->label,
+                      .text = name,
+                      .detail = relative,
+                      .done = (int64_t)len};
     return events_emit(x->events, &e, err);
 }
 
