@@ -165,7 +165,7 @@ static int flush_output(struct error *err)
     return error_set(err, ERR_FAILED, "standard output could not be written");
 }
 
-static int run_verb(int argc, char **argv, struct error *err, bool *told)
+static int run_verb(int argc, char **argv, struct error *err, bool *told, int *status)
 {
     struct invocation inv = {.verb = find_verb(argv[0], err)};
     if (!inv.verb)
@@ -174,6 +174,7 @@ static int run_verb(int argc, char **argv, struct error *err, bool *told)
     if (result == 0)
         result = inv.verb->run(&inv, err);
     *told = inv.told;
+    *status = inv.status;
     strv_release(&inv.options);
     strv_release(&inv.values);
     strv_release(&inv.args);
@@ -184,7 +185,7 @@ int verbs_main(int argc, char **argv)
 {
     cleanup_error struct error err = ERROR_INIT;
     bool told = false;
-    int result;
+    int result, status = 0;
     if (argc < 2) {
         error_set(&err, ERR_USAGE, "what shall be done?");
         result = error_hint(&err, "`kataloop -h` lists the verbs");
@@ -196,11 +197,11 @@ int verbs_main(int argc, char **argv)
         puts("kataloop " KATALOOP_VERSION);
         result = 0;
     } else {
-        result = run_verb(argc - 1, argv + 1, &err, &told);
+        result = run_verb(argc - 1, argv + 1, &err, &told, &status);
     }
     if (result == 0)
         result = flush_output(&err);
     if (result < 0 && !told)
         say(&err);
-    return result < 0 ? error_exit_code(&err) : 0;
+    return result < 0 ? error_exit_code(&err) : status;
 }

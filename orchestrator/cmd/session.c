@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/fs.h"
+#include "base/suggest.h"
 
 void session_release(struct session *s)
 {
@@ -51,18 +52,26 @@ static void print_problems(struct invocation *inv, const struct diagnostics *pro
     fputs(strbuf_str(&text), stderr);
 }
 
-static int load(struct invocation *inv, struct session *s, struct diagnostics *problems,
-                struct error *err)
+static int load_file(struct invocation *inv, struct session *s, struct diagnostics *problems,
+                     struct error *err)
 {
     const char *named = invocation_option(inv, "file");
     cleanup_free char *path = xstrdup(named);
     if (!path && workflow_find(".", &path, err) < 0)
         return -1;
-    if (workflow_load(path, &s->file, problems, err) < 0)
+    return workflow_load(path, &s->file, problems, err);
+}
+
+static int load(struct invocation *inv, struct session *s, struct diagnostics *problems,
+                struct error *err)
+{
+    if (load_file(inv, s, problems, err) < 0)
         return -1;
     const char *workflow = inv->args.len > 0 ? inv->args.items[0] : NULL;
     if (plan_make(s->file, workflow, &s->plan, problems, err) < 0)
         return -1;
+    s->host_name = s->plan->host_name;
+    s->host = s->plan->host;
     return plan_select(s->plan, invocation_option(inv, "from"), invocation_option(inv, "only"),
                        err);
 }
@@ -80,10 +89,61 @@ int session_open(struct invocation *inv, struct session *ret, struct error *err)
     return 0;
 }
 
+/* The host of the workflow that `kataloop run` would run. */
+static const char *default_host(const struct value *root)
+{
+    const struct value *workflows = value_get(root, "workflows");
+    const char *name = value_get_string(root, "default");
+    if (!workflows || workflows->len == 0)
+        return NULL;
+    return value_get_string(name ? value_get(workflows, name) : workflows->items[0], "host");
+}
+
+static int pick_host(struct session *s, const char *named, struct error *err)
+{
+    const struct value *hosts = value_get(s->file->root, "hosts");
+    const char *name = named ? named : default_host(s->file->root);
+    if (!name && hosts->len > 0)
+        name = hosts->keys[0];
+    s->host_name = name;
+    s->host = name ? value_get(hosts, name) : NULL;
+    if (s->host)
+        return 0;
+    error_set(err, ERR_USAGE, "%s has no host%s%s%s", s->file->path, name ? " `" : "",
+              name ? name : "", name ? "`" : "");
+    const char *near = name ? suggest(name, (const char *const *)hosts->keys, hosts->len) : NULL;
+    return near ? error_hint(err, "did you mean `%s`?", near)
+                : error_hint(err, "its section `hosts` lists them");
+}
+
+int session_open_host(struct invocation *inv, struct session *ret, struct error *err)
+{
+    const char *named = invocation_option(inv, "host");
+    cleanup_session struct session s = SESSION_INIT;
+    cleanup_diagnostics struct diagnostics problems = DIAGNOSTICS_INIT;
+    cleanup_free char *path = NULL;
+    cleanup_error struct error absent = ERROR_INIT;
+    if (!invocation_option(inv, "file") && workflow_find(".", &path, &absent) < 0) {
+        if (!named) {
+            error_move(err, &absent);
+            return -1;
+        }
+        s.host_name = named;
+    } else if (load_file(inv, &s, &problems, err) < 0) {
+        print_problems(inv, &problems);
+        return -1;
+    } else if (pick_host(&s, named, err) < 0) {
+        return -1;
+    }
+    *ret = s;
+    s = (struct session)SESSION_INIT;
+    return 0;
+}
+
 /* A path of the workflow file on this machine: "~" and what is relative to the file's folder. */
 static char *local_path(const struct session *s, const char *key)
 {
-    const char *text = value_get_string(s->plan->host, key);
+    const char *text = value_get_string(s->host, key);
     if (!text)
         return NULL;
     cleanup_free char *expanded = path_expand_home(text);
@@ -99,14 +159,14 @@ static enum host_key_policy policy_of(const char *text)
 
 int session_connect(const struct session *s, struct transport **ret, struct error *err)
 {
-    const struct value *host = s->plan->host;
+    const struct value *host = s->host;
     cleanup_free char *identity = local_path(s, "identity");
     cleanup_free char *known_hosts = local_path(s, "known_hosts");
     cleanup_free char *ssh_config = local_path(s, "ssh_config");
-    const char *become = value_get_string(host, "become");
+    const char *become = host ? value_get_string(host, "become") : "sudo";
     const struct host_spec spec = {
-        .name = s->plan->host_name,
-        .destination = value_get_string(host, "ssh"),
+        .name = s->host_name,
+        .destination = host ? value_get_string(host, "ssh") : s->host_name,
         .become = become && strcmp(become, "none") != 0 ? become : NULL,
         .identity = identity,
         .known_hosts = known_hosts,

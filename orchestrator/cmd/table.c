@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
-extern const struct verb verb_run, verb_watch, verb_plan, verb_results;
+extern const struct verb verb_run, verb_watch, verb_plan, verb_results, verb_guest;
 
-const struct verb *const verbs[] = {&verb_run, &verb_watch, &verb_plan, &verb_results, NULL};
+const struct verb *const verbs[] = {&verb_run,     &verb_watch, &verb_plan,
+                                    &verb_results, &verb_guest, NULL};

@@ -21,8 +21,9 @@ struct invocation {
     const struct verb *verb;
     struct strv options; /* long names as they came… */
     struct strv values;  /* …and their values; "" of those that take none */
-    struct strv args;    /* what is no option */
+    struct strv args;    /* what is no option; behind `--` everything */
     bool told;           /* the verb has said itself what failed */
+    int status;          /* exit code where nothing failed: that of a command run for the user */
 };
 
 struct verb {

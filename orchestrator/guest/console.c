@@ -252,6 +252,37 @@ static int interrupt(struct guest *g, bool *ret, struct error *err)
     return 0;
 }
 
+/* What comes behind the answer is the person's: read up to the end of that line only. */
+static int console_shell(struct guest *g, unsigned rows, unsigned columns, int64_t deadline,
+                         struct error *err)
+{
+    struct console *c = g->handle;
+    cleanup_strbuf struct strbuf lines = STRBUF_INIT, none = STRBUF_INIT;
+    if ((!c->p || proc_ended(c->p, NULL)) && connect_console(g, deadline, err) < 0)
+        return -1;
+    if (guest_reply_begin(&c->reply, 0, err) < 0)
+        return -1;
+    guest_request_shell(c->reply.token, rows, columns, &lines);
+    if (proc_write(c->p, lines.data, lines.len, err) < 0)
+        return -1;
+    for (;;) {
+        size_t index;
+        const char *eol;
+        struct strbuf *came = proc_out(c->p);
+        while (!c->reply.answered && (eol = memchr(strbuf_str(came), '\n', came->len))) {
+            size_t n = (size_t)(eol + 1 - came->data);
+            guest_reply_feed(&c->reply, came->data, n, &none, &none);
+            strbuf_consume(came, n);
+        }
+        if (c->reply.answered)
+            return 0;
+        if (proc_ended(c->p, NULL))
+            return no_answer(c, ERR_FAILED, "the guest's console has ended", err);
+        if (proc_wait_any(&c->p, 1, deadline, &index, err) < 0)
+            return -1;
+    }
+}
+
 /* Before the command has started, what is typed is its input, and Ctrl-C would leave the rest of
  * that to be taken for commands: then the console is given up. */
 static int console_stop(struct guest *g, struct error *err)
@@ -277,5 +308,6 @@ const struct guest_way guest_console = {
     .proc = console_proc,
     .take = console_take,
     .stop = console_stop,
+    .shell = console_shell,
     .close = console_close,
 };

@@ -156,6 +156,17 @@ int guest_stop(struct guest *g, struct error *err)
     return result;
 }
 
+int guest_shell(struct guest *g, unsigned rows, unsigned columns, int64_t deadline,
+                struct proc **ret, struct error *err)
+{
+    if (g->running)
+        return error_set(err, ERR_FAILED, "`%s` still runs in the guest", g->name);
+    if (g->way->shell(g, rows, columns, deadline, err) < 0)
+        return error_wrap(err, "a shell in the guest");
+    *ret = g->way->proc(g);
+    return 0;
+}
+
 void guest_take(struct guest *g, struct run_result *ret)
 {
     run_result_release(ret);

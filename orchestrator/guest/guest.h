@@ -49,9 +49,10 @@ struct guest_command {
     size_t max_output;    /* a stream that grows past this is an error, and the command is stopped;
                              0: GUEST_OUTPUT_MAX */
     guest_output *output; /* called with what comes, as it comes; then nothing of it is kept in the
-                             result, and max_output does not count. NULL: kept, and brought over in
-                             larger pieces, which is faster */
+                             result, and max_output does not count. NULL: kept */
     void *output_data;
+    bool live; /* bring over each piece of standard output when it is written (but for the last 15
+                  bytes before a pause); else in large pieces, which is faster */
 };
 
 enum { GUEST_OUTPUT_MAX = 16 * 1024 * 1024 };
@@ -89,6 +90,11 @@ struct proc *guest_proc(struct guest *g);
 int guest_advance(struct guest *g, int64_t until, bool *ret_done, struct error *err);
 /* Stop the command that runs; fine where none does. */
 int guest_stop(struct guest *g, struct error *err);
+/* Give the way to a person: an interactive shell of the guest on a terminal of that size. *ret is
+ * the guest's; its input and output are that terminal's. Nothing else can be done with the guest
+ * but close it. */
+int guest_shell(struct guest *g, unsigned rows, unsigned columns, int64_t deadline,
+                struct proc **ret, struct error *err);
 /* Hand over outputs and status of the command that has ended or was stopped. */
 void guest_take(struct guest *g, struct run_result *ret);
 

@@ -68,6 +68,26 @@ static int host_stop(struct guest *g, struct error *err)
     return result;
 }
 
+static int host_shell(struct guest *g, unsigned rows, unsigned columns, int64_t deadline,
+                      struct error *err)
+{
+    (void)deadline;
+    cleanup_strv struct strv argv = STRV_INIT;
+    strv_push_all(&argv, "sh", "-c",
+                  "stty rows \"$1\" columns \"$2\"; [ -x /bin/bash ] && exec bash -i; exec sh -i",
+                  "sh", NULL);
+    strv_printf(&argv, "%u", rows);
+    strv_printf(&argv, "%u", columns);
+    const struct command cmd = {
+        .argv = &argv, .become = true, .pty = true, .keep_stdin = true, .dir = "/"};
+    struct proc *p = NULL;
+    host_close(g);
+    if (proc_start(g->transport, &cmd, &p, err) < 0)
+        return -1;
+    g->handle = p;
+    return 0;
+}
+
 const struct guest_way guest_host = {
     .name = "host",
     .open = host_open,
@@ -75,5 +95,6 @@ const struct guest_way guest_host = {
     .proc = host_proc,
     .take = host_take,
     .stop = host_stop,
+    .shell = host_shell,
     .close = host_close,
 };

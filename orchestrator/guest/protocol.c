@@ -85,7 +85,7 @@ static bool can_be_typed(const char *text, size_t len)
 void guest_request(const char *token, const struct guest_command *cmd, bool base64,
                    struct strbuf *ret)
 {
-    const char *mode = cmd->output ? "l" : "b";
+    const char *mode = cmd->live ? "l" : "b";
     if (cmd->input_len > 0)
         type_variable('v', cmd->input, cmd->input_len, base64, ret);
     cleanup_free char *words = strv_quote(cmd->argv);

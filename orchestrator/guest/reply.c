@@ -59,12 +59,12 @@ static bool take_dump(const char *line, size_t width, int base, struct strbuf *t
     size_t before = to->len;
     for (const char *at = line + strspn(line, " "); *at; at += strspn(at, " ")) {
         size_t n = strcspn(at, " ");
-        int value = 0;
+        int value = n == width ? 0 : -1;
         for (size_t i = 0; i < n && value >= 0; i++) {
             const char *digit = memchr("0123456789abcdef", at[i], (size_t)base);
             value = digit ? value * base + (int)(digit - "0123456789abcdef") : -1;
         }
-        if (n != width || value < 0 || value > 0xff) {
+        if (value < 0 || value > 0xff) {
             strbuf_truncate(to, before);
             return false;
         }

@@ -34,6 +34,9 @@ struct guest_way {
     /* Stop the command that runs, by force where it has to be; afterwards the next one can be
      * started. Never waits for long; works while a stop is asked for. */
     int (*stop)(struct guest *g, struct error *err);
+    /* guest_shell(). */
+    int (*shell)(struct guest *g, unsigned rows, unsigned columns, int64_t deadline,
+                 struct error *err);
     void (*close)(struct guest *g);
 };
 

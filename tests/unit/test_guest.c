@@ -418,7 +418,8 @@ static void live(struct guest *g)
                                           gate, gate);
     cleanup_strv struct strv argv = STRV_INIT;
     strv_push_all(&argv, "sh", "-c", script, NULL);
-    const struct guest_command cmd = {.argv = &argv, .output = collect, .output_data = &said};
+    const struct guest_command cmd = {
+        .argv = &argv, .output = collect, .output_data = &said, .live = true};
     cleanup_error struct error err = ERROR_INIT;
     bool done = false;
     assert_int_equal(guest_start(g, &cmd, soon(), &err), 0);
@@ -555,7 +556,8 @@ static void closing_stops_what_runs(void **state)
     cleanup_strv struct strv argv = STRV_INIT;
     strv_push_all(&argv, "sh", "-c", "echo $$; echo 0123456789012345; while :; do sleep 0.05; done",
                   NULL);
-    const struct guest_command cmd = {.argv = &argv, .output = collect, .output_data = &said};
+    const struct guest_command cmd = {
+        .argv = &argv, .output = collect, .output_data = &said, .live = true};
     cleanup_error struct error err = ERROR_INIT;
     bool done = false;
     assert_int_equal(guest_start(g, &cmd, soon(), &err), 0);

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Containers of a host, by name. */
+#include "guest/find.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+/* Labels that hold a container's name: nerdctl's, and that of CRI with Kubernetes above it. */
+static const char *const name_labels[] = {"nerdctl/name", "io.kubernetes.container.name"};
+#define SANDBOX_ANNOTATION "io.kubernetes.cri.sandbox-id"
+
+void guest_container_release(struct guest_container *c)
+{
+    free(c->id);
+    free(c->sandbox);
+    free(c->name);
+    free(c->runtime);
+    *c = (struct guest_container){0};
+}
+
+static int ctr(struct transport *t, const struct strv *argv, int64_t deadline, struct strbuf *ret,
+               struct error *err)
+{
+    const struct command cmd = {.argv = argv, .become = true};
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    if (transport_check(t, &cmd, deadline, "asking containerd for its containers", &r, err) < 0)
+        return -1;
+    strbuf_add(ret, strbuf_str(&r.out), r.out.len);
+    return 0;
+}
+
+/* The first `n` characters of each line that begins with `prefix`, up to white space. Counts;
+ * *ret: the last. An exact match is the only one. */
+static size_t match_lines(const char *text, const char *prefix, char **ret)
+{
+    size_t found = 0;
+    for (const char *line = text; *line; line += strspn(line, "\n")) {
+        size_t n = strcspn(line, " \t\n");
+        if (n >= strlen(prefix) && strncmp(line, prefix, strlen(prefix)) == 0) {
+            free(*ret);
+            *ret = xstrndup(line, n);
+            if (strcmp(*ret, prefix) == 0)
+                return 1;
+            found++;
+        }
+        line += strcspn(line, "\n");
+    }
+    return found;
+}
+
+static int find_id(struct transport *t, const char *space, const char *what, int64_t deadline,
+                   char **ret, struct error *err)
+{
+    cleanup_strv struct strv argv = STRV_INIT;
+    cleanup_strbuf struct strbuf said = STRBUF_INIT;
+    strv_push_all(&argv, "ctr", "--namespace", space, "containers", "ls", "-q", NULL);
+    if (ctr(t, &argv, deadline, &said, err) < 0)
+        return -1;
+    size_t found = match_lines(strbuf_str(&said), what, ret);
+    if (found == 1)
+        return 0;
+    /* ctr's filters know quoted strings as Go has them; a name with a quote in it is none. */
+    if (found == 0 && !strpbrk(what, "\"\\")) {
+        for (size_t i = 0; i < ARRAY_SIZE(name_labels); i++)
+            strv_printf(&argv, "labels.\"%s\"==\"%s\"", name_labels[i], what);
+        strbuf_truncate(&said, 0);
+        if (ctr(t, &argv, deadline, &said, err) < 0)
+            return -1;
+        found = match_lines(strbuf_str(&said), "", ret);
+    }
+    if (found == 1)
+        return 0;
+    error_set(err, ERR_FAILED, "%s: %s container of namespace %s is called `%s`", transport_name(t),
+              found == 0 ? "no" : "more than one", space, what);
+    return error_hint(err,
+                      found == 0 ? "`ctr --namespace %s containers ls` there lists them; "
+                                   "--namespace names another"
+                                 : "give more of the id: `ctr --namespace %s containers ls`",
+                      space);
+}
+
+static char *text_of(const json_t *object, const char *key)
+{
+    return xstrdup(json_string_value(json_object_get(object, key)));
+}
+
+static void read_info(const json_t *info, struct guest_container *ret)
+{
+    const json_t *labels = json_object_get(info, "Labels");
+    const json_t *annotations = json_object_get(json_object_get(info, "Spec"), "annotations");
+    for (size_t i = 0; i < ARRAY_SIZE(name_labels) && !ret->name; i++)
+        ret->name = text_of(labels, name_labels[i]);
+    ret->runtime = text_of(json_object_get(info, "Runtime"), "Name");
+    ret->sandbox = text_of(annotations, SANDBOX_ANNOTATION);
+    if (!ret->name)
+        ret->name = xstrdup(ret->id);
+    if (!ret->sandbox)
+        ret->sandbox = xstrdup(ret->id);
+    if (!ret->runtime)
+        ret->runtime = xstrdup("");
+}
+
+int guest_find(struct transport *t, const char *space, const char *what, int64_t deadline,
+               struct guest_container *ret, struct error *err)
+{
+    cleanup_guest_container struct guest_container found = {0};
+    cleanup_strv struct strv argv = STRV_INIT;
+    cleanup_strbuf struct strbuf said = STRBUF_INIT;
+    if (find_id(t, space, what, deadline, &found.id, err) < 0)
+        return -1;
+    strv_push_all(&argv, "ctr", "--namespace", space, "containers", "info", found.id, NULL);
+    if (ctr(t, &argv, deadline, &said, err) < 0)
+        return -1;
+    json_t *info = json_loadb(strbuf_str(&said), said.len, 0, NULL);
+    if (!info)
+        return error_set(err, ERR_FAILED, "%s: ctr's account of container %.12s is no JSON",
+                         transport_name(t), found.id);
+    read_info(info, &found);
+    json_decref(info);
+    *ret = found;
+    found = (struct guest_container){0};
+    return 0;
+}
