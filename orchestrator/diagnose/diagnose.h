@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Why a checkpoint hangs or fails: take the evidence (diagnose_take), read it (bundle.h), judge it
+ * (findings.h), compare two (compare.h).
+ *
+ *     cleanup_strbuf struct strbuf text = STRBUF_INIT;
+ *     cleanup_bundle struct bundle b = BUNDLE_INIT;
+ *     cleanup_findings struct findings f = FINDINGS_INIT;
+ *     if (diagnose_take(host, &guest, &spec, deadline, &text, err) < 0 ||
+ *         bundle_parse(text.data, text.len, "the evidence", &b, err) < 0)
+ *         return -1;
+ *     findings_make(&b, &f);
+ *     … findings_headline(&f), findings_text(&f, width, false, &out) …
+ */
+#ifndef DIAGNOSE_DIAGNOSE_H
+#define DIAGNOSE_DIAGNOSE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/strbuf.h"
+#include "base/strv.h"
+#include "diagnose/bundle.h"
+#include "diagnose/findings.h"
+#include "transport/transport.h"
+
+/* Where CRIU and its target run. */
+struct evidence_place {
+    /* Run the POSIX shell script there as root, as `sh -c SCRIPT kataloop ARGS…` would, and keep
+     * its output and exit status. It reads, and changes nothing. Its output is some 50 to 500 KB.
+     */
+    int (*run_script)(void *self, const char *script, const struct strv *args, int64_t deadline,
+                      struct run_result *ret, struct error *err);
+    void *self;
+};
+
+enum client_outcome {
+    CLIENT_UNKNOWN, /* the caller made no checkpoint, or does not know */
+    CLIENT_RUNNING, /* the client of the checkpoint has not returned */
+    CLIENT_EXITED,  /* with `client_status` */
+    CLIENT_KILLED,  /* it was ended by a signal, or by us */
+};
+
+/* What to look at, and what the caller knows already. All strings are borrowed; NULL: not known. */
+struct diagnose_spec {
+    const char *container; /* full id: the target is what has it in its cgroup's path */
+    int64_t target_pid;    /* instead of an id: this process and those below it; 0: none */
+    const char *name, *space, *runtime;
+    const char *images_dir, *work_dir; /* of the checkpoint, as CRIU's place calls them */
+
+    enum client_outcome client;
+    int client_status;
+    const char *client_stderr; /* what the client said; its last 8 KiB are kept */
+    bool stalled;              /* neither CRIU's log nor its processes moved for a while */
+    int64_t seconds;           /* since the checkpoint began; 0: not known */
+    bool leave_running;        /* the container was to go on afterwards */
+    const char *state_after; /* of its task, after the checkpoint ended: "running", "stopped"… */
+};
+
+/* Take a bundle: the caller's facts, the guest's side by `guest` (NULL: CRIU runs on the host
+ * itself, as with runc), the host's side by commands on `host`. What cannot be had is in the bundle
+ * with the reason, also a guest that does not answer: -1 only when the host is lost, the deadline
+ * is over before anything was had, or a stop is asked for. A few hundred milliseconds; `deadline`
+ * bounds it (give it 10 s; more where the machine is emulated). Appended to `ret`. */
+int diagnose_take(struct transport *host, const struct evidence_place *guest,
+                  const struct diagnose_spec *spec, int64_t deadline, struct strbuf *ret,
+                  struct error *err);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Taking the evidence: two scripts and what the caller knows, in one bundle. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "diagnose/diagnose.h"
+#include "diagnose/stream.h"
+
+/* The scripts, without comments and indentation; the Makefile makes them of evidence.sh and
+ * host.sh. */
+extern const char script_evidence[], script_host[];
+
+enum {
+    GUEST_MAX = 1 << 20,  /* bytes of content of the guest's side */
+    HOST_MAX = 128 << 10, /* … and of the host's */
+    STDERR_MAX = 8 << 10, /* of what the client said */
+};
+
+/* --- the caller's facts ---------------------------------------------------------------------- */
+
+static void put_line(struct strbuf *out, const char *key, const char *value)
+{
+    if (value && *value)
+        strbuf_printf(out, "%s: %.*s\n", key, (int)strcspn(value, "\n"), value);
+}
+
+static void put_number(struct strbuf *out, const char *key, int64_t value)
+{
+    if (value > 0)
+        strbuf_printf(out, "%s: %" PRId64 "\n", key, value);
+}
+
+static const char *const client_outcomes[] = {
+    [CLIENT_UNKNOWN] = NULL,
+    [CLIENT_RUNNING] = "running",
+    [CLIENT_EXITED] = "exited",
+    [CLIENT_KILLED] = "killed",
+};
+
+static void put_caller(const struct diagnose_spec *spec, struct strbuf *ret)
+{
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    cleanup_free char *now = clock_format_utc(clock_wall_usec());
+    put_line(&text, "taken", now);
+    put_line(&text, "kataloop", KATALOOP_VERSION);
+    put_line(&text, "container", spec->container);
+    put_line(&text, "name", spec->name);
+    put_line(&text, "namespace", spec->space);
+    put_line(&text, "runtime", spec->runtime);
+    put_number(&text, "target", spec->target_pid);
+    put_line(&text, "client", client_outcomes[spec->client]);
+    if (spec->client == CLIENT_EXITED)
+        strbuf_printf(&text, "client status: %d\n", spec->client_status);
+    if (spec->client != CLIENT_UNKNOWN || spec->stalled) {
+        put_line(&text, "stalled", spec->stalled ? "yes" : "no");
+        put_line(&text, "leave running", spec->leave_running ? "yes" : "no");
+    }
+    put_number(&text, "seconds", spec->seconds);
+    put_line(&text, "state after", spec->state_after);
+    bundle_put(ret, "caller", strbuf_str(&text), text.len, text.len, false);
+    if (spec->client_stderr && *spec->client_stderr)
+        bundle_put(ret, "caller stderr", spec->client_stderr, strlen(spec->client_stderr),
+                   STDERR_MAX, true);
+}
+
+/* --- the two sides --------------------------------------------------------------------------- */
+
+/* A word that no process there can have in what it prints. */
+static void make_mark(char ret[24], struct error *err, int *result)
+{
+    uint64_t random = 0;
+    *result = getrandom(&random, sizeof(random), 0) == sizeof(random)
+                  ? 0
+                  : error_set(err, ERR_FAILED, "no random numbers");
+    snprintf(ret, 24, "@%016" PRIx64, random);
+}
+
+static void add_option(struct strv *args, const char *option, const char *value)
+{
+    if (value && *value)
+        strv_push_all(args, option, value, NULL);
+}
+
+static int on_host(void *self, const char *script, const struct strv *args, int64_t deadline,
+                   struct run_result *ret, struct error *err)
+{
+    cleanup_strv struct strv argv = STRV_INIT;
+    strv_push_all(&argv, "sh", "-c", script, "kataloop", NULL);
+    strv_extend(&argv, args);
+    const struct command cmd = {.argv = &argv, .become = true};
+    return transport_run(self, &cmd, deadline, ret, err);
+}
+
+/* Run a script and take what it printed; what went wrong is an item. -1: nothing more can be had.
+ */
+static int take_side(const struct evidence_place *place, const char *name, const char *script,
+                     const struct strv *more, const char *prefix, size_t max, int64_t deadline,
+                     struct strbuf *ret, struct error *err)
+{
+    char mark[24];
+    int result;
+    make_mark(mark, err, &result);
+    if (result < 0)
+        return -1;
+    cleanup_strv struct strv args = STRV_INIT;
+    strv_push(&args, mark);
+    strv_extend(&args, more);
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    cleanup_error struct error failure = ERROR_INIT;
+    if (place->run_script(place->self, script, &args, deadline, &r, &failure) < 0) {
+        if (failure.code == ERR_INTERRUPTED || failure.code == ERR_UNREACHABLE) {
+            error_move(err, &failure);
+            return -1;
+        }
+        bundle_put_missing(ret, name, failure.message ? failure.message : "no answer");
+    } else if (!stream_to_bundle(strbuf_str(&r.out), r.out.len, mark, prefix, max, ret)) {
+        strbuf_rtrim(&r.err);
+        cleanup_free char *why =
+            xasprintf("the script did not come to its end (exit status %d): %s", r.status.code,
+                      strbuf_str(&r.err));
+        bundle_put_missing(ret, name, why);
+    }
+    return 0;
+}
+
+static void guest_arguments(const struct diagnose_spec *spec, struct strv *ret)
+{
+    add_option(ret, "--container", spec->container);
+    cleanup_free char *pid = xasprintf("%" PRId64, spec->target_pid);
+    add_option(ret, "--pid", spec->target_pid > 0 ? pid : NULL);
+    add_option(ret, "--images", spec->images_dir);
+    add_option(ret, "--work", spec->work_dir);
+}
+
+int diagnose_take(struct transport *host, const struct evidence_place *guest,
+                  const struct diagnose_spec *spec, int64_t deadline, struct strbuf *ret,
+                  struct error *err)
+{
+    const struct evidence_place the_host = {on_host, host};
+    cleanup_strv struct strv in_guest = STRV_INIT, on_the_host = STRV_INIT;
+    guest_arguments(spec, &in_guest);
+    strv_push_all(&on_the_host, spec->space ? spec->space : "default",
+                  spec->container ? spec->container : "", NULL);
+    bundle_begin(ret);
+    put_caller(spec, ret);
+    /* The guest first: what moves is there. */
+    if (take_side(guest ? guest : &the_host, "guest", script_evidence, &in_guest, "", GUEST_MAX,
+                  deadline, ret, err) < 0 ||
+        take_side(&the_host, "host", script_host, &on_the_host, "host: ", HOST_MAX, deadline, ret,
+                  err) < 0)
+        return error_wrap(err, "taking the evidence");
+    bundle_end(ret);
+    return 0;
+}
