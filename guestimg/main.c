@@ -70,13 +70,21 @@ static void print_value(const char *key, const json_t *v)
         printf("%-14s %lld\n", key, (long long)json_integer_value(v));
     else if (json_is_boolean(v))
         printf("%-14s %s\n", key, json_is_true(v) ? "yes" : "no");
-    json_array_foreach(v, i, item) if (json_is_string(item))
-        printf("%-14s %s\n", i == 0 ? key : "", json_string_value(item));
-    else print_value(key, item);
+    json_array_foreach(v, i, item)
+    {
+        if (json_is_string(item))
+            printf("%-14s %s\n", i == 0 ? key : "", json_string_value(item));
+        else
+            print_value(key, item);
+    }
+    if (!json_is_object(v))
+        return;
     const char *name;
     json_t *inner;
-    if (json_is_object(v))
-        json_object_foreach((json_t *)v, name, inner) print_value(name, inner);
+    json_object_foreach((json_t *)v, name, inner)
+    {
+        print_value(name, inner);
+    }
 }
 
 /* --- verbs -------------------------------------------------------------------------------------

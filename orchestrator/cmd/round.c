@@ -85,7 +85,8 @@ int round_run(const struct session *s, struct store *store, const struct round_o
                         .duration = clock_now() - start,
                         .failure = result < 0 ? &failure : NULL};
     int told = events_emit(events, &end, &unheard);
-    int closed = events_close(events, told < 0 ? &(struct error)ERROR_INIT : &unheard);
+    cleanup_error struct error second = ERROR_INIT; /* the first one is told */
+    int closed = events_close(events, told < 0 ? &second : &unheard);
     if (result < 0)
         error_move(err, &failure);
     else if (told < 0 || closed < 0)

@@ -33,7 +33,7 @@ static int small_number(const char *text)
 {
     int value = 0;
     size_t n = 0;
-    for (; isdigit((unsigned char)text[n]) && n < 3; n++)
+    for (; n < 3 && isdigit((unsigned char)text[n]); n++)
         value = 10 * value + (text[n] - '0');
     return n == 0 || text[n] ? -1 : value;
 }
