@@ -123,10 +123,15 @@ unit: all $(UNIT_BIN) $(IMG_UNIT_BIN)
 deps:
 	@tools/deps
 
+# What the benchmarks need of the library itself.
+$(BUILD)/tests/bench: $(BUILD)/obj/tests/bench/bench.o $(BUILD)/libkataloop.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LD_FLAGS) $(LDFLAGS) -o $@ $^ $(LOOP_LIBS)
+
 # Sub-makes, so that libraries which `deps` has just installed are seen.
 .PHONY: test demo bench
 test demo bench: deps
-	$(MAKE) all
+	$(MAKE) all $(BUILD)/tests/bench
 	tests/run $@
 
 # --- fuzzing -----------------------------------------------------------------------------------

@@ -1,0 +1,93 @@
+# shellcheck shell=bash
+# A round by hand, line by line as the page has it that kataloop replaces, and the same by
+# `kataloop run`; both with the parts that are no work of theirs told apart. Sourced.
+# shellcheck disable=SC2034,SC2154
+WS=$LAB_WORKSPACE
+IMG=$LAB_IMAGE
+edited=src/agent/rustjail/src/container.rs
+
+prepare_rounds() {
+    project "$scratch/project"
+    edit_agent
+    # Neither side's first round counts: guestimg is sent, the emulated machine has to warm up.
+    variant="kataloop run" round=0 samples=/dev/null
+    by_kataloop
+    # Without that file `guestfish -i` takes the image for no operating system.
+    "${on_lab[@]}" "echo '127.0.0.1 localhost' >/tmp/hosts &&
+        sudo ~/.cache/kataloop/guestimg-* inject $IMG --put /tmp/hosts:/etc/hosts:0644" >&2
+    samples=$results/$name.tsv
+}
+
+# An edit that the compiler cannot skip, and that both sides see.
+edit_agent() {
+    edits=$((${edits:-0} + 1))
+    cp "$LAB_SOURCE/$edited" "$edited"
+    printf '\n#[no_mangle]\npub static EDIT: [u8; 24] = *b"edit %019d";\n' "$((EPOCHSECONDS * 100 + edits))" >>"$edited"
+}
+
+# stage NAME COMMAND…: adds the seconds to $spent[NAME].
+declare -A spent
+stage() {
+    local stage=$1
+    shift
+    timed "$@"
+    cat "$scratch/said" >>"$scratch/log"
+    spent[$stage]=$(minus "$took" "-${spent[$stage]:-0}")
+}
+
+by_hand() {
+    # The last round's checkpoints would be in the way.
+    "${on_lab[@]}" 'sudo rm -rf /var/lib/nerdctl/checkpoints/*'
+    began
+    stage sync rsync -avz -e "ssh -F $LAB_SSH_CONFIG" "$edited" "kata-lab:$WS/$edited"
+    stage build "${on_lab[@]}" "cd $WS/src/agent && ~/.cargo/bin/cargo build --release 2>&1 | tail -5"
+    stage inject "${on_lab[@]}" "sudo guestfish -a $IMG -i upload $WS/src/agent/target/release/kata-agent /usr/bin/kata-agent : chmod 0755 /usr/bin/kata-agent"
+    stage restart "${on_lab[@]}" "sudo systemctl restart containerd && sleep 8"
+    checkpoint_by_hand TEST-CHECKPOINT
+    checkpoint_by_hand TIMED-CHECKPOINT time
+    spent[whole]=$(minus "$EPOCHREALTIME" "$start")
+}
+
+checkpoint_by_hand() {
+    # shellcheck disable=SC2016 # for root's shell there
+    stage checkpoint "${on_lab[@]}" 'all=$(sudo nerdctl ps -aq); [ -z "$all" ] || sudo nerdctl rm -f $all'
+    stage checkpoint "${on_lab[@]}" "sudo nerdctl run -d --name test-checkpoint --runtime io.containerd.kata.v2 busybox sleep 3600"
+    stage checkpoint "${on_lab[@]}" "sleep 6"
+    stage checkpoint "${on_lab[@]}" "${2:-} sudo nerdctl checkpoint create test-checkpoint $1"
+}
+
+by_kataloop() {
+    began
+    stage whole "$bench" peak "$scratch/peak" "$kataloop" run --json
+    spent[inject]=$(python3 "$here/step_time.py" inject <"$scratch/said")
+}
+
+began() {
+    spent=()
+    : >"$scratch/log"
+    since=$(on_host date +%s.%N)
+    start=$EPOCHREALTIME
+}
+
+# What cargo says it took; nothing where it had nothing to do.
+compiler_time() {
+    sed -nE 's/.*Finished .* in ([0-9.]+)s.*/\1/p' "$scratch/log" | tail -n 1
+}
+
+# From the agent's start of CRIU to its answer, by its own journal.
+criu_time() {
+    on_host journalctl -u 'kata-agent*' -o short-unix --no-pager --since "@$since" |
+        awk '/checkpoint of process/ { from = $1 } /kata-agent: criu:/ { sum += $1 - from }
+            END { printf "%.6f\n", sum }'
+}
+
+measure_round() {
+    if [ "$1" = "by hand" ]; then by_hand; else by_kataloop; fi
+    local compiler criu
+    compiler=$(compiler_time) criu=$(criu_time)
+    sample whole "${spent[whole]}"
+    sample overhead "$(minus "${spent[whole]}" "${compiler:-0}" "$criu")"
+    sample rest "$(minus "${spent[whole]}" "${spent[inject]}")"
+    sample rest_overhead "$(minus "${spent[whole]}" "${spent[inject]}" "${compiler:-0}" "$criu")"
+    [ "$1" = "by hand" ] || sample memory "$(awk '{ print $1 / 1000 }' "$scratch/peak")"
+}

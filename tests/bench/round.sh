@@ -1,0 +1,19 @@
+# shellcheck shell=bash
+# The round by hand (an edit, sync, build, inject, restart, a checkpoint and a timed one) against
+# `kataloop run` of the same. Sourced by run.
+# shellcheck disable=SC1091,SC2034,SC2154
+. "$here/by-hand.bash"
+title="A round after an edit of the agent"
+variants=("by hand" "kataloop run")
+figures=(
+    "whole|whole round, s|by hand|kataloop run|<=0.333"
+    "overhead|less the compiler's and CRIU's own time, s|by hand|kataloop run|"
+    "rest|less the injection, s|by hand|kataloop run|<=0.25"
+    "rest_overhead|less the injection, the compiler and CRIU, s|by hand|kataloop run|<=0.1"
+    "memory|peak memory, MB||kataloop run|<=40"
+)
+prepare() { prepare_rounds; }
+measure() {
+    edit_agent
+    measure_round "$1"
+}
