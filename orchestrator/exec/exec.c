@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/cancel.h"
 #include "base/clock.h"
+#include "guest/guest.h"
 #include "plan/plan.h"
 #include "steps/leftovers.h"
 
@@ -222,6 +223,7 @@ static void exec_release(struct exec *x)
         free(x->containers[i].id);
         free(x->containers[i].space);
         free(x->containers[i].runtime);
+        guest_close(x->containers[i].guest);
     }
     for (size_t i = 0; i < x->n_replaced; i++) {
         free(x->replaced[i].path);

@@ -21,6 +21,7 @@ struct run_container {
     char *space;                           /* containerd's namespace */
     char *runtime;                         /* "io.containerd.kata.v2" */
     const struct container_client *client; /* steps/client.h */
+    struct guest *guest;                   /* the way into its guest, once opened; owned */
     bool removed;
 };
 
@@ -65,6 +66,8 @@ int exec_note(struct exec *x, struct error *err, const char *fmt, ...)
 int exec_progress(struct exec *x, const char *text, int64_t done, int64_t total, struct error *err);
 int exec_sample(struct exec *x, int sample, const struct metric *metrics, size_t n,
                 struct error *err);
+/* Output of the step's command. */
+int exec_output(struct exec *x, const char *bytes, size_t len, bool is_err, struct error *err);
 /* Keep bytes as the file `name` (a plain file name; one of the same name gets a number in front) of
  * the run's artifacts. */
 int exec_artifact(struct exec *x, const char *name, const void *data, size_t len,

@@ -86,15 +86,15 @@ int exec_artifact(struct exec *x, const char *name, const void *data, size_t len
     return events_emit(x->events, &e, err);
 }
 
-static int emit_output(struct exec *x, const struct strbuf *b, bool is_err, struct error *err)
+int exec_output(struct exec *x, const char *bytes, size_t len, bool is_err, struct error *err)
 {
-    if (b->len == 0)
+    if (len == 0)
         return 0;
     struct event e = {.type = EVENT_OUTPUT,
                       .step = x->step,
                       .label = x->label,
-                      .text = b->data,
-                      .len = b->len,
+                      .text = bytes,
+                      .len = len,
                       .is_err = is_err};
     return events_emit(x->events, &e, err);
 }
@@ -103,7 +103,7 @@ static int emit_output(struct exec *x, const struct strbuf *b, bool is_err, stru
 static int take(struct exec *x, struct strbuf *from, struct strbuf *to, size_t keep, bool is_err,
                 struct error *err)
 {
-    int result = emit_output(x, from, is_err, err);
+    int result = exec_output(x, from->data, from->len, is_err, err);
     strbuf_add(to, from->data, from->len);
     strbuf_truncate(from, 0);
     if (to->len > 2 * keep)

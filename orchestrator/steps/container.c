@@ -8,9 +8,11 @@
 #include "base/clock.h"
 #include "steps/client.h"
 #include "steps/common.h"
+#include "steps/guest.h"
 #include "steps/step.h"
 
-#define POLL_PACE (100 * NSEC_PER_MSEC)
+#define POLL_PACE  (100 * NSEC_PER_MSEC)
+#define GUEST_SOON (30 * NSEC_PER_SEC) /* for a guest that is not waited for at any cost */
 
 static const char *const client_choices[] = {"auto", "nerdctl", "ctr", NULL};
 static const char *const guest_choices[] = {"auto", "wait", "skip", NULL};
@@ -35,6 +37,7 @@ static int undo_container(struct exec *x, const char *name, struct error *err)
         struct run_container *c = &x->containers[i];
         if (c->removed || strcmp(c->name, name) != 0)
             continue;
+        guest_close(steal(&c->guest)); /* before what it leads to goes */
         cleanup_strv struct strv argv = STRV_INIT;
         c->client->remove(c->space, c->name, &argv);
         const struct command cmd = {.argv = &argv, .become = true};
@@ -110,61 +113,31 @@ static int wait_running(struct exec *x, const struct run_container *c, struct er
     }
 }
 
-/* Ask the guest's shell for a sum: the answer cannot be the echo of the question. */
-static int ask_guest(struct exec *x, const struct run_container *c, bool *ret, char **ret_why,
-                     struct error *err)
-{
-    static const char question[] = "echo kataloop-$((40 + 2))\nexit\n";
-    cleanup_strv struct strv argv = STRV_INIT;
-    strv_push_all(&argv, "kata-runtime", "exec", c->id, NULL);
-    const struct command cmd = {.argv = &argv,
-                                .become = true,
-                                .pty = true,
-                                .input = question,
-                                .input_len = sizeof(question) - 1,
-                                .keep_stdin = true};
-    cleanup_proc struct proc *p = NULL;
-    if (proc_start(x->host, &cmd, &p, err) < 0)
-        return -1;
-    *ret = false;
-    struct exit_status status = {0};
-    int64_t deadline = deadline_min(x->deadline, deadline_in(10 * NSEC_PER_SEC));
-    while (!*ret && !proc_ended(p, &status)) {
-        size_t index;
-        cleanup_error struct error waiting = ERROR_INIT;
-        if (proc_wait_any(&p, 1, deadline, &index, &waiting) < 0) {
-            if (waiting.code == ERR_TIMEOUT)
-                break;
-            error_move(err, &waiting);
-            return -1;
-        }
-        *ret = memmem(strbuf_str(proc_out(p)), proc_out(p)->len, "kataloop-42", 11) != NULL;
-        events_tick(x->events);
-    }
-    strbuf_rtrim(proc_out(p));
-    *ret_why = xstrdup(strbuf_str(proc_out(p)));
-    return 0;
-}
-
-/* With a Kata runtime, wait until the guest answers on its console. Where there is no console to
- * ask on, `auto` says so and goes on. */
-static int wait_guest(struct exec *x, const struct plan_step *step, const struct run_container *c,
+/* With a Kata runtime, wait until the guest answers. Where there is no way in, `auto` says so and
+ * goes on. */
+static int wait_guest(struct exec *x, const struct plan_step *step, struct run_container *c,
                       struct error *err)
 {
     const char *how = value_get_string(step->args, "guest");
-    if (strcmp(how, "skip") == 0 || (strcmp(how, "auto") == 0 && !strstr(c->runtime, "kata")))
+    bool must = strcmp(how, "wait") == 0;
+    if (strcmp(how, "skip") == 0 || (!must && !strstr(c->runtime, "kata")))
         return 0;
     for (int attempt = 1;; attempt++) {
-        bool answers = false;
-        cleanup_free char *why = NULL;
-        if (ask_guest(x, c, &answers, &why, err) < 0)
-            return -1;
-        if (answers)
+        struct guest *g;
+        cleanup_error struct error failure = ERROR_INIT;
+        int64_t deadline = must ? x->deadline : deadline_min(x->deadline, deadline_in(GUEST_SOON));
+        if (step_guest(x, c, deadline, &g, &failure) == 0)
             return 0;
-        if (strcmp(how, "auto") == 0 && attempt == 20)
-            return exec_note(x, err, "the guest's console does not answer: %s", why);
-        if (exec_pause(x, POLL_PACE, "the guest's console", err) < 0)
-            return error_hint(err, "is debug_console_enabled set in Kata's configuration?");
+        if (failure.code == ERR_INTERRUPTED || failure.code == ERR_UNREACHABLE) {
+            error_move(err, &failure);
+            return -1;
+        }
+        if (!must && (attempt == 20 || failure.code == ERR_TIMEOUT))
+            return exec_note(x, err, "the guest cannot be asked: %s", failure.message);
+        if (exec_pause(x, POLL_PACE, "the guest", err) < 0) {
+            error_wrap(err, "%s", failure.message);
+            return failure.hint ? error_hint(err, "%s", failure.hint) : -1;
+        }
     }
 }
 
