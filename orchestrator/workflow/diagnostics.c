@@ -29,6 +29,19 @@ void diagnostics_source(struct diagnostics *d, const char *file, const char *tex
     s->text = xstrdup(text);
 }
 
+/* What a file holds may stand in a message, and the message on a terminal: control characters (the
+ * second kind is two bytes in UTF-8) are shown as '?'. */
+static char *clean(char *message)
+{
+    for (unsigned char *p = (unsigned char *)message; *p; p++) {
+        if (*p < 0x20 || *p == 0x7f)
+            *p = '?';
+        else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+            p[0] = p[1] = '?';
+    }
+    return message;
+}
+
 void diagnostics_add(struct diagnostics *d, struct span where, const char *fmt, ...)
 {
     if (d->len >= DIAGNOSTICS_MAX) {
@@ -39,7 +52,7 @@ void diagnostics_add(struct diagnostics *d, struct span where, const char *fmt, 
     va_list ap;
     va_start(ap, fmt);
     d->items = xreallocarray(d->items, d->len + 1, sizeof(*d->items));
-    d->items[d->len++] = (struct diagnostic){.where = where, .message = xvasprintf(fmt, ap)};
+    d->items[d->len++] = (struct diagnostic){.where = where, .message = clean(xvasprintf(fmt, ap))};
     va_end(ap);
 }
 
@@ -50,18 +63,20 @@ void diagnostics_hint(struct diagnostics *d, const char *fmt, ...)
     va_list ap;
     va_start(ap, fmt);
     free(d->items[d->len - 1].hint);
-    d->items[d->len - 1].hint = xvasprintf(fmt, ap);
+    d->items[d->len - 1].hint = clean(xvasprintf(fmt, ap));
     va_end(ap);
 }
 
 static int by_place(const void *a, const void *b)
 {
-    const struct span *x = &((const struct diagnostic *)a)->where;
-    const struct span *y = &((const struct diagnostic *)b)->where;
+    const struct diagnostic *p = a, *q = b;
+    const struct span *x = &p->where, *y = &q->where;
     int files = strcmp(x->file ? x->file : "", y->file ? y->file : "");
     if (files != 0)
         return files;
-    return x->line != y->line ? x->line - y->line : x->column - y->column;
+    if (x->line != y->line)
+        return x->line - y->line;
+    return x->column != y->column ? x->column - y->column : strcmp(p->message, q->message);
 }
 
 void diagnostics_sort(struct diagnostics *d)

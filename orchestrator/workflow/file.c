@@ -2,6 +2,7 @@
  * Workflow files and recipes from the disk. */
 #include "workflow/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/fs.h"
 #include "base/strv.h"
+#include "base/suggest.h"
 #include "workflow/steps.h"
 #include "workflow/yaml.h"
 
@@ -223,6 +225,36 @@ static void leave(struct checker *c)
     c->chain.items[c->chain.len] = NULL;
 }
 
+/* The names of the recipes in a folder, which need not be there. */
+static void recipes_in(const char *folder, struct strv *ret)
+{
+    DIR *d = opendir(folder);
+    if (!d)
+        return;
+    for (const struct dirent *e; (e = readdir(d));) {
+        const char *end = strrchr(e->d_name, '.');
+        if (end && strcmp(end, ".yaml") == 0)
+            strv_push_owned(ret, xstrndup(e->d_name, (size_t)(end - e->d_name)));
+    }
+    closedir(d); /* read only */
+}
+
+static void no_recipe(struct checker *c, const struct value *name, const struct strv *folders)
+{
+    cleanup_strv struct strv known = STRV_INIT;
+    cleanup_strbuf struct strbuf where = STRBUF_INIT;
+    for (size_t i = 0; i < folders->len; i++) {
+        recipes_in(folders->items[i], &known);
+        strbuf_printf(&where, "%s%s", i > 0 ? ", " : "", folders->items[i]);
+    }
+    const char *near = suggest(name->text, (const char *const *)known.items, known.len);
+    diagnostics_add(c->problems, name->span, "there is no recipe `%s`", name->text);
+    if (near)
+        diagnostics_hint(c->problems, "did you mean `%s`?", near);
+    else
+        diagnostics_hint(c->problems, "looked in %s", strbuf_str(&where));
+}
+
 static const struct recipe *load_recipe(struct checker *c, const struct value *name)
 {
     const struct recipe *known = workflow_recipe(c->file, name->text);
@@ -247,11 +279,7 @@ static const struct recipe *load_recipe(struct checker *c, const struct value *n
             diagnostics_add(c->problems, name->span, "%s", unread.message);
         return r;
     }
-    diagnostics_add(c->problems, name->span, "there is no recipe `%s`", name->text);
-    cleanup_strbuf struct strbuf where = STRBUF_INIT;
-    for (size_t i = 0; i < folders.len; i++)
-        strbuf_printf(&where, "%s%s", i > 0 ? ", " : "", folders.items[i]);
-    diagnostics_hint(c->problems, "looked in %s", strbuf_str(&where));
+    no_recipe(c, name, &folders);
     return NULL;
 }
 

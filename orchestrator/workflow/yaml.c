@@ -149,6 +149,8 @@ static int read_items(struct reader *r, struct value *list, int depth)
         struct value *item = read_next(r, FYET_SEQUENCE_END, depth + 1, &end);
         if (!item)
             return end ? 0 : -1;
+        if (item->span.line < list->span.line) /* nothing at all has no place */
+            item->span = list->span;
         value_append(list, item);
     }
 }
@@ -175,6 +177,8 @@ static int read_pairs(struct reader *r, struct value *map, int depth)
         }
         struct value *item = read_next(r, FYET_NONE, depth + 1, &end);
         if (item) {
+            if (item->kind == VALUE_NULL) /* nothing at all has no place; its key has */
+                item->span = key->span;
             check_duplicate(r, map, key);
             value_set(map, key->text, key->span, item);
         }
