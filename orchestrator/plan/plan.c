@@ -107,12 +107,23 @@ static void add_syncs(const struct context *c, const struct value *build)
         for (size_t j = 0; j < ARRAY_SIZE(passed_on); j++)
             value_set(raw, passed_on[j], raw->span, value_copy(value_get(build, passed_on[j])));
         struct value *expanded = variables_expand(raw, c->values);
-        const struct schema_scope scope = {.root = c->plan->file->root};
+        const struct schema_scope scope = {.root = c->plan->file->root, .expanded = true};
         add_step(c, sync, schema_apply(expanded, sync->fields, "sync", &scope, c->problems), NULL,
                  0);
         value_free(expanded);
         value_free(raw);
     }
+}
+
+static int at_most(int64_t n)
+{
+    return n < PLAN_MAX_STEPS ? (int)n : PLAN_MAX_STEPS;
+}
+
+/* Repetitions of nothing count too: each is a pass. */
+static bool may_go_on(const struct context *c)
+{
+    return c->plan->len < PLAN_MAX_STEPS && *c->passes < PLAN_MAX_STEPS && c->problems->len == 0;
 }
 
 static void plan_recipe(const struct context *outer, const struct value *args)
@@ -136,12 +147,12 @@ static void plan_recipe(const struct context *outer, const struct value *args)
     const struct value *measure = value_get(r->root, "measure");
     if (!measure)
         return;
-    int64_t repeat = value_get_int(args, "repeat", value_get_int(r->root, "repeat", 1));
-    int64_t warmup = value_get_int(args, "warmup", value_get_int(r->root, "warmup", 0));
-    c.samples = repeat < PLAN_MAX_STEPS ? (int)repeat : PLAN_MAX_STEPS;
-    for (int64_t i = 0; i < warmup + repeat && c.plan->len < PLAN_MAX_STEPS; i++) {
-        c.sample = i < warmup ? -1 : (int)(i - warmup) + 1;
-        c.nth = c.sample < 0 ? (int)i + 1 : c.sample;
+    int repeat = at_most(value_get_int(args, "repeat", value_get_int(r->root, "repeat", 1)));
+    int warmup = at_most(value_get_int(args, "warmup", value_get_int(r->root, "warmup", 0)));
+    c.samples = repeat;
+    for (int i = 0; i < warmup + repeat && may_go_on(&c); i++) {
+        c.sample = i < warmup ? -1 : i - warmup + 1;
+        c.nth = c.sample < 0 ? i + 1 : c.sample;
         c.pass = ++*c.passes;
         plan_steps(&c, measure);
     }
@@ -150,10 +161,14 @@ static void plan_recipe(const struct context *outer, const struct value *args)
 static void plan_step(const struct context *c, const struct value *step)
 {
     const char *kind_name = value_get_string(step, "kind");
-    const struct schema_scope scope = {.root = c->plan->file->root};
+    const struct schema_scope scope = {.root = c->plan->file->root, .expanded = true};
     struct value *expanded = variables_expand(step, c->values);
     struct value *args = schema_apply(value_get(expanded, "args"), steps_fields(kind_name),
                                       kind_name, &scope, c->problems);
+    const struct value *limit = value_get(expanded, "timeout");
+    if (limit)
+        (void)schema_check_scalar(limit, schema_field(steps_common_fields, "timeout"), &scope,
+                                  c->problems); /* the problem is what counts */
     int64_t timeout = value_get_duration(expanded, "timeout", 0);
     const char *name = value_get_string(expanded, "name");
     const struct step_kind *kind = step_kind_find(kind_name);
@@ -232,7 +247,7 @@ int plan_make(const struct workflow_file *file, const char *workflow, struct pla
         return error_set(err, ERR_USAGE, "%zu problem%s in `%s`", problems->len,
                          problems->len == 1 ? "" : "s", file->path);
     }
-    if (p->len >= PLAN_MAX_STEPS)
+    if (p->len >= PLAN_MAX_STEPS || passes >= PLAN_MAX_STEPS)
         return error_set(err, ERR_USAGE, "workflow `%s` has more than %d steps", p->workflow,
                          PLAN_MAX_STEPS);
     *ret = steal(&p);
@@ -299,12 +314,16 @@ int plan_select(struct plan *p, const char *from, const char *only, struct error
     }
     if (!begun || !any)
         return no_such_step(p, begun ? only : from, err);
-    bool *keep_it = xcalloc(p->len, sizeof(bool));
+    cleanup_free bool *keep_it = xcalloc(p->len, sizeof(bool));
     begun = from == NULL;
+    any = false;
     for (size_t i = 0; i < p->len; i++) {
         begun = begun || names_step(p, i, from);
         keep_it[i] = begun && (!only || names_step(p, i, only));
+        any = any || keep_it[i];
     }
+    if (!any && from && only)
+        return error_set(err, ERR_USAGE, "no step `%s` from step `%s` on", only, from);
     for (size_t i = 0; i < p->len; i++) {
         if (keep_it[i])
             p->steps[kept++] = p->steps[i];
@@ -312,6 +331,5 @@ int plan_select(struct plan *p, const char *from, const char *only, struct error
             step_free(p->steps[i]);
     }
     p->len = kept;
-    free(keep_it);
     return 0;
 }

@@ -154,7 +154,7 @@ static void apply_scalar(const struct value *v, const struct field *field,
                          const struct schema_scope *scope, struct diagnostics *problems)
 {
     const struct value *params = scope ? scope->params : NULL;
-    if (variables_check(v, params, problems) == 0)
+    if ((scope && scope->expanded) || variables_check(v, params, problems) == 0)
         (void)schema_check_scalar(v, field, scope, problems); /* the problem is what counts */
 }
 

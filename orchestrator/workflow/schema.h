@@ -55,6 +55,7 @@ struct field {
 struct schema_scope {
     const struct value *root;   /* the workflow file: sections that references name; NULL: none */
     const struct value *params; /* names that variables may have: a map's keys; NULL: any */
+    bool expanded;              /* variables have their values: what looks like one now is text */
 };
 
 /* Check `v` against a table: a copy with shorthands written out and defaults filled in, which the

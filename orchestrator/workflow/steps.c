@@ -23,7 +23,7 @@ static const struct field workflow_fields[] = {
     FIELD_END,
 };
 
-static const struct field common_fields[] = {
+const struct field steps_common_fields[] = {
     {"name", FIELD_STRING, 0, NULL, NULL, NULL, NULL, "what the step is called in the output"},
     {"timeout", FIELD_DURATION, 0, NULL, NULL, NULL, NULL, "the longest the step may take"},
     FIELD_END,
@@ -87,7 +87,7 @@ static struct value *gather(const struct value *step, const char *kind, struct v
         if (f->flags & FIELD_PRIMARY)
             primary = f->name;
     for (size_t i = 0; i < step->len; i++) {
-        if (schema_field(common_fields, step->keys[i]))
+        if (schema_field(steps_common_fields, step->keys[i]))
             copy_key(step, i, common);
         else if (step->items[i] != own)
             copy_key(step, i, args);
@@ -117,7 +117,7 @@ static struct value *step_apply(const struct value *step, const struct schema_sc
     struct value *common = value_new_map(step->span);
     struct value *gathered = gather(step, kind, common, problems);
     cleanup_free char *what = xasprintf("step `%s`", kind);
-    struct value *result = schema_apply(common, common_fields, what, scope, problems);
+    struct value *result = schema_apply(common, steps_common_fields, what, scope, problems);
     value_set(result, "kind", step->span, value_new_scalar(kind, step->span));
     value_set(result, "args", step->span,
               schema_apply(gathered, steps_fields(kind), what, scope, problems));

@@ -14,6 +14,9 @@ struct value *steps_apply(const struct value *list, const struct schema_scope *s
 /* The fields of a kind's arguments, `recipe` and `workflow` among them; NULL: no such kind. */
 const struct field *steps_fields(const char *kind);
 
+/* What may stand beside any kind: name, timeout. */
+extern const struct field steps_common_fields[];
+
 /* The two kinds that stand for other steps. */
 #define STEP_RECIPE   "recipe"
 #define STEP_WORKFLOW "workflow"

@@ -67,6 +67,15 @@ size_t variables_check(const struct value *scalar, const struct value *params,
     return n;
 }
 
+/* "$${" stands for "${". */
+static void add_unescaped(struct strbuf *b, const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (!(len - i > 2 && text[i] == '$' && text[i + 1] == '$' && text[i + 2] == '{'))
+            strbuf_putc(b, text[i]);
+}
+
+/* What is put in is text: it is not looked into again. */
 static char *expand_text(const char *text, const struct value *values)
 {
     cleanup_strbuf struct strbuf b = STRBUF_INIT;
@@ -75,24 +84,14 @@ static char *expand_text(const char *text, const struct value *values)
     for (; (at = next_variable(text, &name, &len)) && len != SIZE_MAX; text = name + len + 1) {
         cleanup_free char *copy = xstrndup(name, len);
         const char *value = value_get_string(values, copy);
-        strbuf_add(&b, text, (size_t)(at - text));
+        add_unescaped(&b, text, (size_t)(at - text));
         if (value)
             strbuf_puts(&b, value);
         else
             strbuf_add(&b, at, len + 3);
     }
-    strbuf_puts(&b, text);
+    add_unescaped(&b, text, strlen(text));
     return strbuf_steal(&b);
-}
-
-/* "$${" stands for "${": once nothing more is put in. */
-static void unescape(char *text)
-{
-    char *to = text;
-    for (const char *p = text; *p; p++)
-        if (!(p[0] == '$' && p[1] == '$' && p[2] == '{'))
-            *to++ = *p;
-    *to = '\0';
 }
 
 struct value *variables_expand(const struct value *v, const struct value *values)
@@ -103,7 +102,6 @@ struct value *variables_expand(const struct value *v, const struct value *values
         return value_copy(v);
     case VALUE_SCALAR: {
         cleanup_free char *text = expand_text(v->text, values);
-        unescape(text);
         return value_new_scalar(text, v->span);
     }
     case VALUE_LIST:
