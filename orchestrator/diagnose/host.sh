@@ -38,7 +38,7 @@ fi
 
 item 4096 versions
 uname -a
-for program in containerd nerdctl ctr runc; do
+for program in containerd nerdctl; do
     if has "$program"; then
         printf '%s: ' "$program"
         bounded 5 "$program" --version | head -n 1
@@ -53,20 +53,32 @@ else
     echo 'kata-runtime: none'
 fi
 
-# The processes that stand for the container on the host.
-if [ -n "$id" ]; then
-    item 4096 shims
-    set +f
-    head -v -c 512 /proc/[0-9]*/cmdline | tr '\0' ' ' | while IFS= read -r line; do
+# The processes that stand for the container on the host, and clients that make a checkpoint now.
+commands=$(head -v -c 512 /proc/[0-9]*/cmdline | tr '\0' ' ')
+# list_processes shims|clients: their command lines.
+list_processes() {
+    IFS='
+'
+    set -f
+    for line in $commands; do
         case $line in
-        '==> /proc/'*) file=${line#==> } ;;
-        *kataloop*) ;;
-        *shim*"$id"* | *"qemu"*"$id"* | *cloud-hypervisor*"$id"*)
+        '==> /proc/'*) file=${line#==> } && continue ;;
+        *"$mark"*) continue ;;
+        esac
+        case $1:$line in
+        shims:*shim*"${id:-no container}"* | shims:*qemu*"${id:-no container}"* | \
+            clients:*nerdctl*' checkpoint '* | clients:*ctr*' checkpoint '* | \
+            clients:*runc*' checkpoint '* | clients:*crun*' checkpoint '*)
             printf '%s: %s\n' "${file%% *}" "$line"
             ;;
         esac
     done
-fi
+    IFS=' '
+}
+item 4096 shims
+list_processes shims
+item 4096 clients
+list_processes clients
 
 if has journalctl; then
     tail_item 12288 "journal kata"

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Rules about what happens around CRIU: the answer that does not come, a runtime that knows no
+ * checkpoints, a workload that ends although all went well. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "diagnose/rules.h"
+
+enum { QUIET_SECONDS = 10 }; /* without a line behind the last, nobody is at work any more */
+
+static struct spot said_finished(const struct scene *s)
+{
+    return scene_said(s, "Dumping finished successfully");
+}
+
+static struct spot caller_line(const struct scene *s, const char *key)
+{
+    struct spot at = {s->caller, -1};
+    return item_value(s->caller, key, &at.line) ? at : (struct spot){0};
+}
+
+/* --- 5: CRIU has finished, the request does not return -----------------------------------------
+ */
+
+static bool is(const char *value, const char *word)
+{
+    return value && strcmp(value, word) == 0;
+}
+
+static void check_no_answer(const struct scene *s, const struct rule *r, struct findings *out)
+{
+    if (!s->finished || s->criu_alive)
+        return;
+    bool waiting = s->stalled || is(s->client, "running") || is(s->client, "killed");
+    bool seen_waiting = spot_is(s->client_alive) && s->log_age >= QUIET_SECONDS;
+    bool zombie = s->criu != NULL; /* and not alive */
+    if (!waiting && !seen_waiting && !(zombie && s->log_age >= QUIET_SECONDS))
+        return;
+    struct finding *f = finding_add(
+        out, r, s->stalled ? CERTAIN : LIKELY,
+        zombie ? "CRIU has finished, and the agent does not wait for it: the request never returns"
+               : "CRIU has finished and is reaped, but the request does not return");
+    finding_show(f, said_finished(s));
+    finding_show(f, spot_of(s, s->criu, "status", "State"));
+    if (!zombie)
+        finding_show_absence(f, "processes", "no CRIU any more");
+    finding_show(f, caller_line(s, "stalled"));
+    finding_show(f, s->client_alive);
+    finding_show(f, spot_of(s, s->agent, "wchan", NULL));
+    finding_show(f, spot_of(s, s->agent, "syscall", NULL));
+    finding_explain(f,
+                    "The agent has a loop that reaps every child on SIGCHLD (`waitpid(-1, "
+                    "WNOHANG|__WALL)`) under "
+                    "a lock. %s",
+                    zombie ? "A CRIU that stays a zombie means that this loop does not run: the "
+                             "lock is held, most "
+                             "likely by the very request that waits for CRIU."
+                           : "When that loop takes CRIU's exit status, the part of the agent that "
+                             "started CRIU waits "
+                             "for a child that no longer exists.");
+    finding_remedy(
+        f,
+        "# in the agent: hold the reaper's lock only around start and wait of CRIU, and wait "
+        "for its\n# pid; no lock across `.await`\n"
+        "let _guard = WAIT_PID_LOCKER.lock().await;",
+        "Start CRIU and wait for it under the lock that keeps the reaper away (the agent has "
+        "one for its own children), and give it back at once. The images are whole and can be "
+        "used; the container may still be paused.");
+    finding_refute(f, "a CRIU that still runs, or a log without `Dumping finished successfully`");
+}
+
+const struct rule rule_no_answer = {
+    .id = "no-answer",
+    .help = "CRIU finished and the request did not return",
+    .weight = 88,
+    .hangs = true,
+    .check = check_no_answer,
+    .references = {"https://github.com/kata-containers/kata-containers/blob/main/src/agent/src/"
+                   "signal.rs"},
+};
+
+/* --- 8: not implemented --------------------------------------------------------------------------
+ */
+
+static void check_not_implemented(const struct scene *s, const struct rule *r, struct findings *out)
+{
+    int line = item_find(s->said, "not implemented");
+    if (line < 0)
+        line = item_find(s->said, "Unimplemented");
+    if (line < 0)
+        return;
+    const char *runtime = item_value(s->caller, "runtime", NULL);
+    struct finding *f = finding_add(out, r, CERTAIN, "the shim of %s does not know checkpoints",
+                                    runtime ? runtime : "this runtime");
+    finding_show(f, (struct spot){s->said, line});
+    finding_show(f, caller_line(s, "runtime"));
+    finding_explain(
+        f, "The shim answered the request for a checkpoint with \"not implemented\". Upstream "
+           "Kata's shims do: neither the Go nor the Rust one passes it to the agent.");
+    finding_remedy(
+        f, "command -v containerd-shim-kata-v2    # on the host: is it the patched one?",
+        "Install a shim that implements Checkpoint, and see that containerd finds that one on "
+        "its PATH; restart containerd.");
+    finding_refute(f, "a CRIU was started in the guest for this request");
+}
+
+const struct rule rule_not_implemented = {
+    .id = "not-implemented",
+    .help = "the runtime answers \"not implemented\": the shim is not patched",
+    .weight = 92,
+    .check = check_not_implemented,
+    .references =
+        {"https://github.com/kata-containers/kata-containers/blob/main/docs/Limitations.md"},
+};
+
+/* --- 9: the workload is gone -------------------------------------------------------------------
+ */
+
+static void check_workload_gone(const struct scene *s, const struct rule *r, struct findings *out)
+{
+    if (!s->leave_running || !s->state_after || is(s->state_after, "running") ||
+        is(s->state_after, "paused"))
+        return;
+    if (!s->finished && s->client_status != 0)
+        return;
+    struct spot interrupted = scene_said(s, "with interrupted system call");
+    struct finding *f = finding_add(
+        out, r, spot_is(interrupted) ? CERTAIN : LIKELY,
+        "the checkpoint succeeded, and its workload ended: a system call was interrupted");
+    finding_show(f, said_finished(s));
+    finding_show(f, interrupted);
+    finding_show(f, caller_line(s, "state after"));
+    finding_show(f, caller_line(s, "leave running"));
+    finding_explain(
+        f, "CRIU interrupts the system call that a process waits in. Most are taken up again; "
+           "some (nanosleep with the time that remains, for one) return EINTR, and a program "
+           "that does not expect that ends: `sleep` of busybox 1.37 does.");
+    finding_remedy(f, "sh -c 'while :; do sleep 1; done'",
+                   "Measure with a workload that survives it:");
+    finding_refute(f,
+                   "the container's log shows another reason, or it ends without a checkpoint too");
+}
+
+const struct rule rule_workload_gone = {
+    .id = "workload-gone",
+    .help = "the workload ended after a dump that succeeded",
+    .weight = 70,
+    .check = check_workload_gone,
+    .references = {"https://github.com/checkpoint-restore/criu/issues/20"},
+};

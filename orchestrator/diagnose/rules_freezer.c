@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Rules about the cgroup freezer: a target that is frozen while CRIU works on it, a CRIU that is
+ * frozen with it, a container that stayed frozen. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "diagnose/rules.h"
+
+/* The command that thaws a process's cgroup; the caller frees. */
+static char *thaw_command(const struct freezer *f)
+{
+    cleanup_free char *folder = xstrdup(f->folder);
+    if (f->set.item) { /* maybe a group above */
+        free(folder);
+        const char *end = strrchr(f->set.item->name, '/');
+        folder = xstrndup(f->set.item->name, (size_t)(end - f->set.item->name));
+    }
+    cleanup_free char *quoted = shell_quote(folder);
+    return f->version == 2 ? xasprintf("echo 0 > %s/cgroup.freeze", quoted)
+                           : xasprintf("echo THAWED > %s/freezer.state", quoted);
+}
+
+static void show_freezer(struct finding *f, const struct freezer *z)
+{
+    finding_show(f, z->by);
+    if (z->set.item != z->by.item)
+        finding_show(f, z->set);
+}
+
+/* --- 1: the target is frozen ----------------------------------------------------------------- */
+
+/* Was the freezer cgroup handed over? With `criu swrk` the options are not on the command line, but
+ * CRIU logs that it freezes. */
+static bool freezer_is_known_to_criu(const struct scene *s)
+{
+    if (command_option(&s->criu->command, "--freeze-cgroup", 0))
+        return true;
+    return s->rpc && (item_find(s->log, "freezing cgroup") >= 0 ||
+                      item_find(s->log, "freezing processes:") >= 0);
+}
+
+/* The cgroup it was told is another one than the target's? */
+static bool freezer_is_another(const struct scene *s)
+{
+    const char *told = command_option(&s->criu->command, "--freeze-cgroup", 0);
+    const char *own = s->target_freezer.folder;
+    size_t len = told ? strlen(told) : 0;
+    while (len > 1 && told[len - 1] == '/')
+        len--;
+    return told && own && (strncmp(own, told, len) != 0 || (own[len] && own[len] != '/'));
+}
+
+static void explain_frozen(const struct scene *s, struct finding *f)
+{
+    bool v2 = s->target_freezer.version == 2;
+    finding_explain(
+        f,
+        "The containerd client pauses a task before it asks the runtime for the checkpoint, and "
+        "the "
+        "agent pauses with the cgroup freezer: so the target is frozen when the agent starts CRIU, "
+        "and is not when CRIU is started by hand. %s",
+        v2 ? "On cgroup v2 a frozen process can still be seized and its registers read, so CRIU "
+             "gets "
+             "as far as putting its parasite's system call into the target, and then waits for a "
+             "process that cannot run. There is no time-out behind that point."
+           : "On cgroup v1 a frozen process does not stop for ptrace, so CRIU waits in the seize "
+             "until its own alarm ends it after 10 s.");
+    cleanup_free char *quoted =
+        s->target_freezer.folder ? shell_quote(s->target_freezer.folder) : xstrdup("CGROUP");
+    cleanup_free char *thaw = thaw_command(&s->target_freezer);
+    cleanup_free char *command = xasprintf(
+        "# in the agent, to CRIU's arguments (runc and crun do the same):\n"
+        "--freeze-cgroup %s\n"
+        "# now, in the guest: let this dump go on (do not kill CRIU first, the workload would be "
+        "lost)\n"
+        "%s",
+        quoted, thaw);
+    finding_remedy(f, command,
+                   "Give CRIU the freezer cgroup of the container: it thaws it for the dump and "
+                   "freezes it again.");
+    finding_refute(f, "the same hang while `cgroup.events` of the target says `frozen 0`, or with "
+                      "--freeze-cgroup on CRIU's command line");
+}
+
+static void show_waiting_criu(const struct scene *s, struct finding *f)
+{
+    if (!s->criu)
+        return;
+    finding_show(f, spot_of(s, s->criu, "wchan", NULL));
+    if (s->target && s->target->tracer == s->criu->pid)
+        finding_show(f, spot_of(s, s->target, "status", "TracerPid"));
+}
+
+static void check_frozen_target(const struct scene *s, const struct rule *r, struct findings *out)
+{
+    if (!s->target_freezer.frozen || s->finished)
+        return;
+    struct finding *f;
+    if (s->criu_alive) {
+        bool another = freezer_is_another(s);
+        if (freezer_is_known_to_criu(s) && !another)
+            return;
+        f = finding_add(out, r, s->rpc || another ? LIKELY : CERTAIN,
+                        another ? "the target's cgroup is frozen, and CRIU was given another one "
+                                  "with --freeze-cgroup"
+                                : "the target's cgroup is frozen, and CRIU was not told to thaw it "
+                                  "(no --freeze-cgroup)");
+    } else if (strncmp(s->last, "Parasite syscall_ip", 19) == 0 ||
+               (s->target_freezer.version == 1 && spot_is(scene_said(s, "Timeout reached")))) {
+        f = finding_add(out, r, LIKELY,
+                        "the target's cgroup is frozen, and CRIU's log ends where it waits for a "
+                        "frozen target");
+    } else {
+        return;
+    }
+    show_freezer(f, &s->target_freezer);
+    if (s->criu_alive) {
+        finding_show(
+            f, spot_of(s, s->target, "cgroup", s->target_freezer.version == 2 ? "0::" : NULL));
+        cleanup_free char *item = xasprintf("/proc/%d/cmdline", s->criu->pid);
+        struct spot told = spot_of(s, s->criu, "cmdline", "--freeze-cgroup");
+        if (spot_is(told))
+            finding_show(f, told);
+        else
+            finding_show_absence(f, item, "no --freeze-cgroup among %zu words",
+                                 s->criu->command.len);
+    }
+    finding_show(f, s->last_spot);
+    show_waiting_criu(s, f);
+    explain_frozen(s, f);
+}
+
+const struct rule rule_frozen_target = {
+    .id = "frozen-target",
+    .help = "the target's cgroup is frozen and CRIU was not given it",
+    .weight = 90,
+    .hangs = true,
+    .check = check_frozen_target,
+    .references = {"https://github.com/checkpoint-restore/criu/issues/2572",
+                   "https://github.com/checkpoint-restore/criu/issues/2615",
+                   "https://github.com/checkpoint-restore/criu/issues/79"},
+};
+
+/* --- 2: CRIU is frozen ----------------------------------------------------------------------- */
+
+static void check_criu_frozen(const struct scene *s, const struct rule *r, struct findings *out)
+{
+    if (!s->criu_alive || !s->criu_freezer.frozen)
+        return;
+    struct finding *f =
+        finding_add(out, r, CERTAIN,
+                    "CRIU itself (process %d) is in a frozen cgroup: it cannot run", s->criu->pid);
+    show_freezer(f, &s->criu_freezer);
+    finding_show(f, spot_of(s, s->criu, "cgroup", s->criu_freezer.version == 2 ? "0::" : NULL));
+    finding_show(f, spot_of(s, s->criu, "wchan", NULL));
+    finding_show(f, s->last_spot);
+    finding_explain(f,
+                    "A process is in its parent's cgroup unless it is moved. Started inside the "
+                    "container's cgroup, CRIU freezes with the container, by the pause before the "
+                    "checkpoint or by its own --freeze-cgroup.");
+    cleanup_free char *thaw = thaw_command(&s->criu_freezer);
+    finding_remedy(
+        f, thaw,
+        "Start CRIU from a process outside of the container's cgroup (the agent's own), or "
+        "move it there before it runs. Now, in the guest, thaw the cgroup:");
+    finding_refute(f, "CRIU's `State` is R, or its log grows");
+}
+
+const struct rule rule_criu_frozen = {
+    .id = "criu-frozen",
+    .help = "CRIU is inside the frozen cgroup",
+    .weight = 95,
+    .hangs = true,
+    .check = check_criu_frozen,
+    .references = {"https://docs.kernel.org/admin-guide/cgroup-v2.html#core-interface-files"},
+};
+
+/* --- 10: left frozen ------------------------------------------------------------------------- */
+
+static void check_left_frozen(const struct scene *s, const struct rule *r, struct findings *out)
+{
+    if (!s->target_freezer.frozen || s->criu_alive || spot_is(s->client_alive))
+        return;
+    if (s->client && strcmp(s->client, "running") == 0)
+        return;
+    bool killed = s->client && strcmp(s->client, "killed") == 0;
+    bool unfinished = s->log && !s->finished;
+    struct finding *f =
+        finding_add(out, r, killed && !unfinished ? CERTAIN : LIKELY,
+                    killed ? "the container was left frozen by a client that was killed"
+                           : "the container is frozen, and nobody makes a checkpoint of it");
+    show_freezer(f, &s->target_freezer);
+    struct spot client = {s->caller, -1};
+    if (s->client && item_value(s->caller, "client:", &client.line))
+        finding_show(f, client);
+    const struct bundle_item *tasks = bundle_find(s->bundle, "host: ctr tasks list");
+    int paused = item_find(tasks, "PAUSED");
+    if (paused >= 0)
+        finding_show(f, (struct spot){tasks, paused});
+    finding_show_absence(f, "processes", "no CRIU at work");
+    finding_explain(f,
+                    "A client pauses the task, asks for the checkpoint, and resumes it at the end. "
+                    "One that is killed or loses its connection in between never resumes it.");
+    const char *id = item_value(s->caller, "container", NULL);
+    const char *space = item_value(s->caller, "namespace", NULL);
+    cleanup_free char *thaw =
+        id ? xasprintf("ctr -n %s tasks resume %s", space ? space : "default", id)
+           : thaw_command(&s->target_freezer);
+    finding_remedy(f, thaw, "Resume it%s:", id ? ", on the host" : "");
+    finding_refute(f, "somebody paused the container on purpose");
+}
+
+const struct rule rule_left_frozen = {
+    .id = "left-frozen",
+    .help = "the container stayed frozen behind a client that is gone",
+    .weight = 60,
+    .check = check_left_frozen,
+    .references = {"https://github.com/containerd/containerd/blob/main/client/task.go"},
+};

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Rules that read CRIU's own words: what it cannot dump, and what it misses. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "diagnose/rules.h"
+
+/* What CRIU says, and what it means. A row is found by any of its texts. */
+struct saying {
+    const char *texts[4];
+    const char *title;
+    const char *explanation;
+    const char *remedy, *command;
+};
+
+/* Add what is said of one row. */
+static void add_saying(const struct scene *s, const struct rule *r, const struct saying *saying,
+                       const char *refuted_by, struct findings *out)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(saying->texts) && saying->texts[i]; i++) {
+        struct spot at = scene_said(s, saying->texts[i]);
+        if (!spot_is(at))
+            continue;
+        struct finding *f = finding_add(out, r, CERTAIN, "%s", saying->title);
+        finding_show(f, at);
+        finding_explain(f, "%s", saying->explanation);
+        finding_remedy(f, saying->command, "%s", saying->remedy);
+        finding_refute(f, refuted_by);
+        return;
+    }
+}
+
+static void add_sayings(const struct scene *s, const struct rule *r, const struct saying *sayings,
+                        size_t n, struct findings *out)
+{
+    for (size_t i = 0; !s->finished && i < n; i++)
+        add_saying(s, r, &sayings[i], "a later line of the log that says the dump succeeded", out);
+}
+
+/* --- 6: session leader ----------------------------------------------------------------------- */
+
+static const struct saying session_leader[] = {
+    {{"is outside of its pid namespace"},
+     "the container's session leader is outside of its pid namespace",
+     "The container's init has not begun a session of its own and is in that of the process which "
+     "started it, outside of the pid namespace: CRIU cannot describe that. Kata before 4.1.0 lets "
+     "init inherit the agent's session.",
+     "Kata 4.1.0 or later, whose agent calls setsid() for the container's init; or a workload that "
+     "does it itself:",
+     "setsid -w COMMAND…"},
+};
+
+static void check_session_leader(const struct scene *s, const struct rule *r, struct findings *out)
+{
+    add_sayings(s, r, session_leader, ARRAY_SIZE(session_leader), out);
+}
+
+const struct rule rule_session_leader = {
+    .id = "session-leader",
+    .help = "the session leader is outside of the pid namespace",
+    .weight = 84,
+    .check = check_session_leader,
+    .references = {"https://github.com/kata-containers/kata-containers/releases/tag/4.1.0"},
+};
+
+/* --- 7: network lock ------------------------------------------------------------------------- */
+
+static void check_network_lock(const struct scene *s, const struct rule *r, struct findings *out)
+{
+    struct spot failed = scene_said(s, "Locking network failed");
+    if (!spot_is(failed) || s->finished)
+        return;
+    struct spot missing = scene_said(s, "execvp(\"ip");
+    const struct bundle_item *which = bundle_find(s->bundle, "which");
+    const char *path = item_value(which, "iptables-restore", NULL);
+    bool absent = spot_is(missing) || (path && strcmp(path, "none") == 0);
+    struct finding *f = finding_add(out, r, CERTAIN, "CRIU could not lock the network%s",
+                                    absent ? ": iptables-restore is missing" : "");
+    finding_show(f, missing);
+    finding_show(f, failed);
+    int line = item_prefix(which, "iptables-restore:");
+    if (line >= 0)
+        finding_show(f, (struct spot){which, line});
+    finding_explain(
+        f, "While it dumps, CRIU keeps packets away from the container's connections, with "
+           "rules that it hands to iptables-restore (and ip6tables-restore). Where the program "
+           "is not on CRIU's PATH, or the kernel has no NETFILTER_XT_MARK, the dump fails.");
+    finding_remedy(
+        f,
+        absent ? "# into the guest image:\niptables ip6tables    # Debian: the package "
+                 "iptables; Alpine: iptables, ip6tables"
+               : "criu dump … --network-lock nftables    # or skip, where no connection "
+                 "matters",
+        absent ? "Put iptables into the guest image, or give the agent a PATH that has it; or "
+                 "have CRIU lock by other means (--network-lock nftables, or skip)."
+               : "Use another way to lock (--network-lock nftables or skip), or a kernel with "
+                 "CONFIG_NETFILTER_XT_MARK.");
+    finding_refute(f, "iptables-restore runs in the environment that the agent gives to CRIU");
+}
+
+const struct rule rule_network_lock = {
+    .id = "network-lock",
+    .help = "locking the network failed, as without iptables-restore",
+    .weight = 83,
+    .check = check_network_lock,
+    .references = {"https://criu.org/CLI/opt/--network-lock"},
+};
+
+/* --- 11: what CRIU does not dump ------------------------------------------------------------- */
+
+static const struct saying unsupported[] = {
+    {{"doesn't have a proper root mount", "autodetected external mount",
+      "is a fuse mount but not external"},
+     "a mount of the container comes from outside, and CRIU was not told about it",
+     "Bind mounts that the runtime makes (/etc/hosts, /etc/resolv.conf, volumes, a shared folder) "
+     "have "
+     "their origin outside of the container. CRIU dumps them only where it is told that they are "
+     "external, or skips them.",
+     "Name the mount of the message: external, so that restore binds it again, or to be skipped.",
+     "--external mnt[/the/mount]:NAME\n--skip-mnt /the/mount"},
+    {{"unsupported id", "Can't lookup mount=", "Unsupported mount"},
+     "a mount of the container has a file system that CRIU does not know",
+     "CRIU knows a list of file systems by name. What is on another one can only be skipped, or be "
+     "declared external.",
+     "Skip the mount of the message, or declare it external.",
+     "--skip-mnt /the/mount"},
+    {{"overmounted mounts are not supported", "is overmounted so paths are invisible"},
+     "a file is open below a mount that hides it",
+     "A file was opened and then another file system was mounted over it, so that its path no "
+     "longer "
+     "leads to it.",
+     "Mount first and open afterwards, or close the file before the checkpoint.",
+     NULL},
+    {{"External socket is used", "Can't dump half of stream unix connection"},
+     "a unix socket is connected to a process outside of the container",
+     "The other end of the connection is not in the dump, so it cannot be restored whole.",
+     "Close it before the checkpoint, or allow its end to be outside:",
+     "--ext-unix-sk"},
+    {{"Connected TCP socket"},
+     "a TCP connection is open",
+     "CRIU dumps open connections only where it is told to, as they must be locked until restore.",
+     "Close it before the checkpoint, or:",
+     "--tcp-established    # or --tcp-close"},
+    {{"Consider using --shell-job", "Found dangling tty"},
+     "the container is attached to a terminal whose other end is outside",
+     "The terminal's session leader or its master side is not among the dumped processes.",
+     "Start the container without a terminal (no -t), or:",
+     "--shell-job"},
+    {{"Some file locks are hold"},
+     "the target holds file locks",
+     "CRIU dumps file locks only where it is told to.",
+     "Add:",
+     "--file-locks"},
+    {{"Can't dump file", "Can't dump that handle", "Unsupported proto"},
+     "an open file is of a kind that CRIU cannot dump",
+     "Devices, some anonymous inodes (io_uring, bpf, a perf event, a pidfd of another process) and "
+     "sockets of rare families cannot be dumped without a plugin.",
+     "Close it before the checkpoint; the message names the descriptor and what it is.",
+     "ls -l /proc/PID/fd    # in the guest"},
+    {{"Can't dump ghost file"},
+     "a deleted file that is still open is larger than CRIU's limit",
+     "The contents of a deleted file go into the images, up to a limit.",
+     "Raise it:",
+     "--ghost-limit 1G"},
+    {{"Can't create link remap for", "Use link-remap option"},
+     "an open file was deleted under its name, and has others",
+     "CRIU must give it a temporary name to find it again.",
+     "Allow that:",
+     "--link-remap"},
+    {{"Individually stopped threads not supported"},
+     "a thread of the target is stopped on its own",
+     "CRIU dumps a stopped process, but not one whose threads differ.",
+     "Continue it before the checkpoint:",
+     "kill -CONT PID"},
+    {{"Can't dump nested", "Nested mount namespaces are not supported",
+      "Can't dump a pid namespace without the process init"},
+     "the container has namespaces of its own that CRIU cannot dump",
+     "CRIU dumps nested namespaces of some kinds only.",
+     "Do not make them in the workload, or checkpoint before.",
+     NULL},
+};
+
+static void check_unsupported(const struct scene *s, const struct rule *r, struct findings *out)
+{
+    add_sayings(s, r, unsupported, ARRAY_SIZE(unsupported), out);
+    if (s->finished || !s->target || s->target->state != 'T')
+        return;
+    struct finding *f = finding_add(out, r, POSSIBLE, "the target is stopped (SIGSTOP, SIGTSTP)");
+    finding_show(f, spot_of(s, s->target, "status", "State"));
+    finding_explain(
+        f, "A stopped process is dumped as stopped and stays so; some versions of CRIU wait "
+           "for it instead.");
+    cleanup_free char *command = xasprintf("kill -CONT %d    # in the guest", s->target->pid);
+    finding_remedy(f, command, "Continue it before the checkpoint:");
+    finding_refute(f, "the dump fails in the same way after it was continued");
+}
+
+const struct rule rule_unsupported = {
+    .id = "unsupported",
+    .help = "mounts, files, sockets, terminals or states that CRIU does not dump",
+    .weight = 82,
+    .check = check_unsupported,
+    .references = {"https://criu.org/What_cannot_be_checkpointed",
+                   "https://criu.org/External_bind_mounts"},
+};
+
+/* --- 12: the kernel is too new --------------------------------------------------------------- */
+
+static const struct saying too_new[] = {
+    {{"Unexpected rt vDSO area bounds", "vdso: Unexpected"},
+     "the kernel's vDSO is laid out as this CRIU does not know: the kernel is too new for it",
+     "CRIU looks at its own vDSO and vvar areas when it starts. Kernels since 6.13 lay them out "
+     "anew "
+     "(6.18 with CRIU 3.17 was seen to fail); CRIU 4.1 and later know that.",
+     "A newer CRIU in the guest (4.1 or later), or an older guest kernel.",
+     "criu --version; uname -r    # in the guest"},
+};
+
+static void check_kernel_too_new(const struct scene *s, const struct rule *r, struct findings *out)
+{
+    size_t before = out->n;
+    add_sayings(s, r, too_new, ARRAY_SIZE(too_new), out);
+    if (out->n == before && !s->finished) {
+        const struct bundle_item *check = bundle_find(s->bundle, "criu check");
+        int line = item_find(check, "Unexpected rt vDSO area bounds");
+        if (line < 0)
+            return;
+        struct finding *f = finding_add(out, r, CERTAIN, "%s", too_new[0].title);
+        finding_show(f, (struct spot){check, line});
+        finding_explain(f, "%s", too_new[0].explanation);
+        finding_remedy(f, too_new[0].command, "%s", too_new[0].remedy);
+        finding_refute(f, "`criu check` says that it looks good");
+    }
+    if (out->n > before) {
+        struct finding *f = &out->items[out->n - 1];
+        const struct bundle_item *kernel = bundle_find(s->bundle, "/proc/version");
+        const struct bundle_item *version = bundle_find(s->bundle, "criu --version");
+        if (item_line(kernel, 0))
+            finding_show(f, (struct spot){kernel, 0});
+        if (item_line(version, 0))
+            finding_show(f, (struct spot){version, 0});
+    }
+}
+
+const struct rule rule_kernel_too_new = {
+    .id = "kernel-too-new",
+    .help = "the kernel is too new for this CRIU (vDSO)",
+    .weight = 86,
+    .check = check_kernel_too_new,
+    .references = {"https://github.com/checkpoint-restore/criu/releases"},
+};

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Rules about ptrace: the target has a tracer already; it may not be traced. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/parse.h"
+#include "diagnose/rules.h"
+
+enum { CAP_SYS_PTRACE_BIT = 19, CAP_SYS_ADMIN_BIT = 21, CAP_CHECKPOINT_RESTORE_BIT = 40 };
+
+static bool has_cap(const struct process *p, int bit)
+{
+    return (p->cap_eff >> bit) & 1;
+}
+
+/* Where it is said that a seize was refused. */
+static struct spot denied(const struct scene *s)
+{
+    static const char *const texts[] = {
+        "(Operation not permitted)",
+        "Unseizable non-zombie",
+        "CRIU needs to have the CAP_SYS_ADMIN",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        struct spot at = scene_said(s, texts[i]);
+        if (spot_is(at))
+            return at;
+    }
+    return (struct spot){0};
+}
+
+/* --- 3: another tracer ----------------------------------------------------------------------- */
+
+/* The tracer that a status file names, 0 for none or for a CRIU. */
+static int tracer_in(const struct scene *s, const struct bundle_item *status, struct spot *ret)
+{
+    int line;
+    int64_t pid;
+    const char *value = item_value(status, "TracerPid", &line);
+    if (!value || !parse_int(value, &pid) || pid <= 0 || pid > INT32_MAX)
+        return 0;
+    const struct process *tracer = bundle_process(s->bundle, (int)pid);
+    if (tracer && (tracer->roles & PROCESS_CRIU))
+        return 0;
+    *ret = (struct spot){status, line};
+    return (int)pid;
+}
+
+static int find_tracer(const struct scene *s, struct spot *ret)
+{
+    for (size_t i = 0; i < s->bundle->n_processes; i++) {
+        const struct process *p = &s->bundle->processes[i];
+        if (!(p->roles & PROCESS_TARGET))
+            continue;
+        int pid = tracer_in(s, bundle_find(s->bundle, "/proc/%d/status", p->pid), ret);
+        cleanup_free char *threads = xasprintf("/proc/%d/task/", p->pid);
+        const struct bundle_item *item = NULL;
+        while (!pid && (item = bundle_next(s->bundle, threads, item)))
+            if (strstr(item->name, "/status"))
+                pid = tracer_in(s, item, ret);
+        if (pid)
+            return pid;
+    }
+    return 0;
+}
+
+static void check_traced(const struct scene *s, const struct rule *r, struct findings *out)
+{
+    struct spot at;
+    int pid = find_tracer(s, &at);
+    if (!pid || s->finished)
+        return;
+    struct spot refusal = denied(s);
+    const struct process *tracer = bundle_process(s->bundle, pid);
+    struct finding *f =
+        finding_add(out, r, spot_is(refusal) ? CERTAIN : LIKELY,
+                    "the target is traced already, by process %d (%s): CRIU cannot attach", pid,
+                    tracer ? tracer->name : "not in the bundle");
+    finding_show(f, at);
+    finding_show(f, spot_of(s, tracer, "status", "Name"));
+    finding_show(f, spot_of(s, tracer, "cmdline", NULL));
+    finding_show(f, refusal);
+    finding_explain(
+        f, "A process has one tracer at most. CRIU needs to be it, so a debugger, strace, a "
+           "monitor that uses ptrace, or a CRIU that still hangs there keeps it out.");
+    cleanup_free char *command =
+        xasprintf("kill %d    # in the guest: strace and gdb let go then", pid);
+    finding_remedy(f, command, "Detach the tracer before the checkpoint.");
+    finding_refute(f, "TracerPid of all threads of the target is 0, or CRIU's own number");
+}
+
+const struct rule rule_traced = {
+    .id = "traced",
+    .help = "another tracer is attached to the target",
+    .weight = 85,
+    .check = check_traced,
+    .references = {"https://man7.org/linux/man-pages/man2/ptrace.2.html"},
+};
+
+/* --- 4: ptrace is forbidden ------------------------------------------------------------------ */
+
+/* A reason why ptrace may be refused to `p` (CRIU, or what starts it). */
+struct reason {
+    enum certainty certainty;
+    char *title;
+    struct spot at;
+    const char *remedy, *command;
+};
+
+static bool find_yama(const struct scene *s, const struct process *p, struct reason *ret)
+{
+    const struct bundle_item *item = bundle_find(s->bundle, "/proc/sys/kernel/yama/ptrace_scope");
+    const char *scope = item_line(item, 0);
+    bool none = scope && strcmp(scope, "3") == 0;
+    bool admin =
+        scope && strcmp(scope, "2") == 0 && p && p->has_status && !has_cap(p, CAP_SYS_PTRACE_BIT);
+    if (!none && !admin)
+        return false;
+    *ret = (struct reason){
+        .certainty = CERTAIN,
+        .title = none ? xstrdup("ptrace is switched off by Yama (ptrace_scope 3)")
+                      : xasprintf("Yama wants CAP_SYS_PTRACE (ptrace_scope 2), and %s (process %d) "
+                                  "does not have it",
+                                  p->name, p->pid),
+        .at = {item, 0},
+        .remedy = none ? "Until the next boot 3 cannot be taken back: boot the guest without it."
+                       : "Give CRIU the capability, or lower the scope in the guest:",
+        .command = none ? "sysctl kernel.yama.ptrace_scope    # and look for it in sysctl.d"
+                        : "sysctl -w kernel.yama.ptrace_scope=1",
+    };
+    return true;
+}
+
+static bool find_capability(const struct scene *s, const struct process *p, struct reason *ret)
+{
+    if (!p || !p->has_status || has_cap(p, CAP_SYS_PTRACE_BIT))
+        return false;
+    *ret = (struct reason){
+        .certainty = CERTAIN,
+        .title = xasprintf("%s (process %d) lacks CAP_SYS_PTRACE", p->name, p->pid),
+        .at = spot_of(s, p, "status", "CapEff"),
+        .remedy =
+            "CRIU needs CAP_SYS_PTRACE, and CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE: do not drop "
+            "them (nor bound them away) in what starts it.",
+        .command = "grep Cap /proc/$(pgrep -o criu)/status    # in the guest; decode with "
+                   "`capsh --decode=…`",
+    };
+    return true;
+}
+
+static bool find_admin(const struct scene *s, const struct process *p, struct reason *ret)
+{
+    if (!p || !p->has_status || has_cap(p, CAP_SYS_ADMIN_BIT) ||
+        has_cap(p, CAP_CHECKPOINT_RESTORE_BIT))
+        return false;
+    *ret = (struct reason){
+        .certainty = CERTAIN,
+        .title = xasprintf("%s (process %d) has neither CAP_SYS_ADMIN nor CAP_CHECKPOINT_RESTORE",
+                           p->name, p->pid),
+        .at = spot_of(s, p, "status", "CapEff"),
+        .remedy = "CRIU needs one of them: do not drop both in what starts it.",
+    };
+    return true;
+}
+
+static bool find_seccomp(const struct scene *s, const struct process *p, struct reason *ret)
+{
+    if (!p || p->seccomp <= 0)
+        return false;
+    *ret = (struct reason){
+        .certainty = POSSIBLE,
+        .title = xasprintf("%s (process %d) is under a seccomp filter, which may forbid ptrace",
+                           p->name, p->pid),
+        .at = spot_of(s, p, "status", "Seccomp:"),
+        .remedy =
+            "Start CRIU from a process without a filter, or allow ptrace, process_vm_readv, kcmp "
+            "and userfaultfd in it.",
+    };
+    return true;
+}
+
+static bool find_no_new_privs(const struct scene *s, const struct process *p, struct reason *ret)
+{
+    if (!p || p->no_new_privs != 1)
+        return false;
+    *ret = (struct reason){
+        .certainty = POSSIBLE,
+        .title =
+            xasprintf("%s (process %d) runs with no_new_privs: a criu with file capabilities or "
+                      "set-user-id does not get them",
+                      p->name, p->pid),
+        .at = spot_of(s, p, "status", "NoNewPrivs"),
+        .remedy =
+            "Start CRIU without no_new_privs (systemd: NoNewPrivileges=no and none of the options "
+            "that imply it).",
+    };
+    return true;
+}
+
+static bool find_lsm(const struct scene *s, const struct process *p, struct reason *ret)
+{
+    (void)p;
+    const struct bundle_item *dmesg = bundle_find(s->bundle, "dmesg");
+    for (size_t i = 0; dmesg && i < dmesg->lines.len; i++) {
+        const char *line = dmesg->lines.items[i];
+        if (!strstr(line, "ptrace") || (!strstr(line, "DENIED") && !strstr(line, "avc:  denied")))
+            continue;
+        *ret = (struct reason){
+            .certainty = LIKELY,
+            .title = xstrdup("a security module of the kernel denied a ptrace"),
+            .at = {dmesg, (int)i},
+            .remedy = "Let its policy allow CRIU to trace the container's processes.",
+        };
+        return true;
+    }
+    return false;
+}
+
+static bool (*const reasons[])(const struct scene *, const struct process *, struct reason *) = {
+    find_yama, find_capability, find_admin, find_lsm, find_seccomp, find_no_new_privs,
+};
+
+/* How sure one is: a reason that always forbids it is proved by a refusal; one that may is then
+ * likely. */
+static enum certainty weigh(enum certainty reason, bool refused)
+{
+    if (reason == CERTAIN)
+        return refused ? CERTAIN : LIKELY;
+    return refused ? LIKELY : reason;
+}
+
+static void explain_ptrace(struct finding *f, const struct reason *why, struct spot refusal)
+{
+    finding_show(f, refusal);
+    finding_show(f, why->at);
+    finding_explain(
+        f, "CRIU stops and reads the target through ptrace. The kernel refuses that to a "
+           "process without CAP_SYS_PTRACE, and where Yama, a seccomp filter or a security "
+           "module forbid it. CRIU started by hand often has what the agent's lacks.");
+    finding_remedy(f, why->command, "%s", why->remedy);
+    finding_refute(f, "CRIU's log goes on behind `Collecting` and `seized`, without `Operation not "
+                      "permitted`");
+}
+
+static void check_ptrace_forbidden(const struct scene *s, const struct rule *r,
+                                   struct findings *out)
+{
+    struct spot refusal = denied(s), unused;
+    if (s->finished || find_tracer(s, &unused))
+        return;
+    /* CRIU itself is the witness; when it is gone, what started it passed its own on. */
+    const struct process *p = s->criu_alive ? s->criu : s->spawner;
+    bool said_something = spot_is(refusal) || s->criu_alive || s->log || s->said;
+    size_t before = out->n;
+    for (size_t i = 0; said_something && i < ARRAY_SIZE(reasons); i++) {
+        struct reason why;
+        if (!reasons[i](s, p, &why))
+            continue;
+        cleanup_free char *title = why.title;
+        struct finding *f =
+            finding_add(out, r, weigh(why.certainty, spot_is(refusal)), "%s", title);
+        explain_ptrace(f, &why, refusal);
+    }
+    if (spot_is(refusal) && out->n == before) {
+        const struct reason unknown = {.remedy =
+                                           "Look at the capabilities, the seccomp filter and the "
+                                           "security modules of what starts CRIU."};
+        struct finding *f = finding_add(
+            out, r, LIKELY, "ptrace was refused to CRIU; the bundle does not show by what");
+        explain_ptrace(f, &unknown, refusal);
+    }
+}
+
+const struct rule rule_ptrace_forbidden = {
+    .id = "ptrace-forbidden",
+    .help = "ptrace is forbidden to CRIU: Yama, a capability, seccomp, no_new_privs, an LSM",
+    .weight = 80,
+    .check = check_ptrace_forbidden,
+    .references = {"https://docs.kernel.org/admin-guide/LSM/Yama.html",
+                   "https://man7.org/linux/man-pages/man7/capabilities.7.html"},
+};

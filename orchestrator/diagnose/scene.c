@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * From a bundle to the parts that are played in it. */
+#include "diagnose/scene.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/parse.h"
+
+/* --- lines ----------------------------------------------------------------------------------- */
+
+const char *spot_text(struct spot at)
+{
+    const char *text = at.item && at.line >= 0 ? item_line(at.item, (size_t)at.line) : NULL;
+    return text ? text : "";
+}
+
+struct spot spot_of(const struct scene *s, const struct process *p, const char *file,
+                    const char *key)
+{
+    struct spot at = {0};
+    const struct bundle_item *item = p ? bundle_find(s->bundle, "/proc/%d/%s", p->pid, file) : NULL;
+    if (item && !key && item->lines.len > 0)
+        at.item = item;
+    else if (item && key && (at.line = item_prefix(item, key)) >= 0)
+        at.item = item;
+    return at;
+}
+
+static struct spot find_in(const struct bundle_item *item, const char *text)
+{
+    int line = item_find(item, text);
+    return line < 0 ? (struct spot){0} : (struct spot){item, line};
+}
+
+struct spot scene_said(const struct scene *s, const char *text)
+{
+    struct spot at = find_in(s->log, text);
+    return at.item ? at : find_in(s->said, text);
+}
+
+/* --- processes ------------------------------------------------------------------------------- */
+
+static bool dumps(const struct process *p)
+{
+    return strv_contains(&p->command, "dump") || strv_contains(&p->command, "pre-dump") ||
+           strv_contains(&p->command, "swrk");
+}
+
+/* How well a process fits as "the CRIU": of our target, dumping, alive. */
+static int criu_fit(const struct bundle *b, const struct process *p)
+{
+    if (!(p->roles & PROCESS_CRIU))
+        return 0;
+    int64_t root = 0;
+    const char *tree = command_option(&p->command, "--tree", 't');
+    if (tree)
+        parse_int(tree, &root);
+    const struct process *target =
+        root > 0 && root <= INT32_MAX ? bundle_process(b, (int)root) : NULL;
+    bool ours = target && (target->roles & PROCESS_TARGET);
+    if (root > 0 && !ours && bundle_role(b, PROCESS_TARGET))
+        return 0; /* somebody else's */
+    return 1 + 4 * ours + 2 * dumps(p) + (p->state != 'Z');
+}
+
+static void find_processes(struct scene *s)
+{
+    const struct bundle *b = s->bundle;
+    int best = 0;
+    for (size_t i = 0; i < b->n_processes; i++) {
+        int fit = criu_fit(b, &b->processes[i]);
+        if (fit > best) {
+            best = fit;
+            s->criu = &b->processes[i];
+        }
+    }
+    const char *tree = s->criu ? command_option(&s->criu->command, "--tree", 't') : NULL;
+    int64_t root = 0;
+    if (tree && parse_int(tree, &root) && root > 0 && root <= INT32_MAX)
+        s->target = bundle_process(b, (int)root);
+    if (!s->target)
+        s->target = bundle_role(b, PROCESS_TARGET);
+    s->agent = bundle_role(b, PROCESS_AGENT);
+    s->spawner = s->criu && s->criu->ppid > 0 ? bundle_process(b, s->criu->ppid) : NULL;
+    if (!s->spawner)
+        s->spawner = s->agent;
+    s->criu_alive = s->criu && s->criu->state != 'Z' && s->criu->state != 'X';
+    s->rpc = s->criu && strv_contains(&s->criu->command, "swrk");
+}
+
+/* --- freezers -------------------------------------------------------------------------------- */
+
+static void look_at_group(const struct scene *s, const char *folder, int version, bool own,
+                          struct freezer *f)
+{
+    const struct bundle_item *events = bundle_find(s->bundle, "%s/cgroup.events", folder);
+    const struct bundle_item *freeze = bundle_find(s->bundle, "%s/cgroup.freeze", folder);
+    const struct bundle_item *state = bundle_find(s->bundle, "%s/freezer.state", folder);
+    const char *value;
+    int line = 0;
+    if (version == 2) {
+        value = item_value(events, "frozen", &line);
+        if (own && value && strcmp(value, "1") == 0)
+            f->by = (struct spot){events, line};
+        value = item_line(freeze, 0);
+        if (!f->set.item && value && strcmp(value, "1") == 0)
+            f->set = (struct spot){freeze, 0};
+    } else {
+        value = item_line(state, 0);
+        if (own && value && (strcmp(value, "FROZEN") == 0 || strcmp(value, "FREEZING") == 0))
+            f->by = (struct spot){state, 0};
+        const struct bundle_item *self = bundle_find(s->bundle, "%s/freezer.self_freezing", folder);
+        value = item_line(self, 0);
+        if (!f->set.item && value && strcmp(value, "1") == 0)
+            f->set = (struct spot){self, 0};
+    }
+}
+
+static void find_freezer(const struct scene *s, const struct process *p, struct freezer *f)
+{
+    const struct bundle_item *mounts = bundle_find(s->bundle, "freezers");
+    const char *base2 = item_value(mounts, "cgroup v2", NULL);
+    const char *base1 = item_value(mounts, "cgroup v1 freezer", NULL);
+    const char *base = NULL, *path = NULL;
+    /* Where v1's controller is in use, v2's tree only tracks. */
+    if (p && p->freezer1 && base1 && *base1 == '/') {
+        f->version = 1;
+        base = base1;
+        path = p->freezer1;
+    } else if (p && p->cgroup2 && base2 && *base2 == '/') {
+        f->version = 2;
+        base = base2;
+        path = p->cgroup2;
+    } else {
+        return;
+    }
+    f->folder = xasprintf("%s%s", base, strcmp(path, "/") == 0 ? "" : path);
+    cleanup_free char *group = xstrdup(f->folder);
+    bool own = true;
+    while (strlen(group) > strlen(base)) {
+        look_at_group(s, group, f->version, own, f);
+        own = false;
+        *strrchr(group, '/') = 0;
+    }
+    /* A kernel without `frozen` in cgroup.events still has what was asked for. */
+    if (!f->by.item && f->set.item && !bundle_find(s->bundle, "%s/cgroup.events", f->folder))
+        f->by = f->set;
+    f->frozen = f->by.item != NULL;
+}
+
+/* --- the log --------------------------------------------------------------------------------- */
+
+/* "12:(00.012345) text", "(00.012345) text": the text. */
+static const char *without_time(const char *line)
+{
+    const char *p = line + strspn(line, "0123456789");
+    p += p > line && *p == ':';
+    const char *end = *p == '(' ? strchr(p, ')') : NULL;
+    if (!end)
+        return line;
+    return end + 1 + strspn(end + 1, " ");
+}
+
+static void find_log(struct scene *s)
+{
+    const struct bundle_item *item = NULL, *first = NULL;
+    const char *file = s->criu ? command_option(&s->criu->command, "--log-file", 'o') : NULL;
+    const char *folder = s->criu ? command_option(&s->criu->command, "--work-dir", 'W') : NULL;
+    while ((item = bundle_next(s->bundle, "log /", item))) {
+        first = first ? first : item;
+        if (file && strstr(item->name, file) && (!folder || strstr(item->name, folder)))
+            break;
+    }
+    s->log = item ? item : first;
+    s->last = "";
+    s->log_age = -1;
+    if (!s->log || s->log->missing || s->log->lines.len == 0)
+        return;
+    s->finished = item_find(s->log, "Dumping finished successfully") >= 0;
+    for (size_t i = s->log->lines.len; i-- > 0;)
+        if (*item_line(s->log, i)) {
+            s->last_spot = (struct spot){s->log, (int)i};
+            s->last = without_time(item_line(s->log, i));
+            break;
+        }
+    const struct bundle_item *state = bundle_find(s->bundle, "log state %s", s->log->name + 4);
+    const char *modified = item_value(state, "modified", NULL),
+               *now = item_value(state, "now", NULL);
+    int64_t then, at;
+    if (modified && now && parse_int(modified, &then) && parse_int(now, &at) && at >= then)
+        s->log_age = at - then;
+}
+
+/* --- the caller ------------------------------------------------------------------------------ */
+
+static bool says_yes(const struct bundle_item *item, const char *key)
+{
+    const char *value = item_value(item, key, NULL);
+    return value && strcmp(value, "yes") == 0;
+}
+
+static void find_caller(struct scene *s)
+{
+    s->caller = bundle_find(s->bundle, "caller");
+    s->said = bundle_find(s->bundle, "caller stderr");
+    s->stalled = says_yes(s->caller, "stalled");
+    s->leave_running = says_yes(s->caller, "leave running") ||
+                       (s->criu && (strv_contains(&s->criu->command, "--leave-running") ||
+                                    strv_contains(&s->criu->command, "-R")));
+    s->client = item_value(s->caller, "client:", NULL);
+    s->state_after = item_value(s->caller, "state after", NULL);
+    const char *status = item_value(s->caller, "client status", NULL);
+    int64_t code;
+    s->client_status = status && parse_int(status, &code) ? (int)code : -1;
+    const struct bundle_item *clients = bundle_find(s->bundle, "host: clients");
+    s->client_alive = find_in(clients, " checkpoint");
+}
+
+void scene_make(const struct bundle *b, struct scene *ret)
+{
+    *ret = (struct scene){.bundle = b};
+    find_processes(ret);
+    find_log(ret);
+    find_caller(ret);
+    find_freezer(ret, ret->target, &ret->target_freezer);
+    find_freezer(ret, ret->criu, &ret->criu_freezer);
+}
+
+void scene_release(struct scene *s)
+{
+    free(s->target_freezer.folder);
+    free(s->criu_freezer.folder);
+    *s = (struct scene){0};
+}
