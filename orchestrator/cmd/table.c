@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-extern const struct verb verb_run, verb_watch, verb_plan, verb_results, verb_guest;
+extern const struct verb verb_run, verb_watch, verb_plan, verb_results, verb_guest, verb_diagnose;
 
-const struct verb *const verbs[] = {&verb_run,     &verb_watch, &verb_plan,
-                                    &verb_results, &verb_guest, NULL};
+const struct verb *const verbs[] = {&verb_run,   &verb_watch,    &verb_plan, &verb_results,
+                                    &verb_guest, &verb_diagnose, NULL};

@@ -10,6 +10,7 @@
  *         return -1;
  *     findings_make(&b, &f);
  *     … findings_headline(&f), findings_text(&f, width, false, &out) …
+ *     exec_artifact(x, "checkpoint" BUNDLE_SUFFIX, text.data, text.len, err);
  */
 #ifndef DIAGNOSE_DIAGNOSE_H
 #define DIAGNOSE_DIAGNOSE_H
@@ -33,6 +34,14 @@ struct evidence_place {
                       struct run_result *ret, struct error *err);
     void *self;
 };
+
+struct guest;
+/* An open guest as such a place; it must outlive the use. */
+struct evidence_place evidence_in_guest(struct guest *g);
+
+/* How the file of a bundle ends, among a run's artifacts too: that is how `diagnose RUN` finds it.
+ */
+#define BUNDLE_SUFFIX ".evidence"
 
 enum client_outcome {
     CLIENT_UNKNOWN, /* the caller made no checkpoint, or does not know */

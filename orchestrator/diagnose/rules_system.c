@@ -38,11 +38,10 @@ static void check_kernel_options(const struct scene *s, const struct rule *r, st
         finding_show(f, (struct spot){config, line});
         finding_show(f, s->last_spot);
         finding_explain(f, "CRIU asks the kernel for things that only this option provides.");
-        finding_remedy(f, unset + 2,
-                       "Build the guest's kernel with it. `criu check` in the guest then "
-                       "says that it looks good.");
-        free(f->command);
-        f->command = xasprintf("%s=y", needed_options[i]);
+        cleanup_free char *set = xasprintf("%s=y", needed_options[i]);
+        finding_remedy(f, set,
+                       "Build the guest's kernel with it. `criu check` in the guest then says "
+                       "that it looks good.");
         finding_refute(f, "`criu check` says that it looks good");
     }
     const struct bundle_item *check = bundle_find(s->bundle, "criu check");
