@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# The libguestfs engine, on this machine: no lab is needed, but an appliance starts each time
+# (ten seconds, emulated a minute). What the fast engine does is in tests/guestimg.
+# shellcheck source=../guestimg/lib.sh
+. "$(dirname "$0")/../guestimg/lib.sh"
+
+ldconfig -p | grep -q 'libguestfs\.so\.0' || skip_all "libguestfs is not on this machine"
+head -c 300000 /dev/urandom >"$scratch/agent"
+echo small >"$scratch/small"
+mkdir "$scratch/images"
+image=$scratch/images/kata.img
+
+# A journal to replay: the fast engine leaves it alone, `auto` takes this one.
+make_part "$scratch/part" 8
+printf 'jo\njw -b 100 /dev/zero\njc\n' >"$scratch/commands"
+debugfs -w -f "$scratch/commands" "$scratch/part" >/dev/null 2>&1
+make_image "$image" "$scratch/part" 3 dax
+run "$guestimg" inspect "$image" --engine ext4 --json
+is "an image with a dirty journal" "$(json journal)" dirty
+before=$(sum "$image")
+exec 7<"$image"
+run "$guestimg" inject "$image" --json --put "$scratch/agent:/usr/bin/kata-agent:0750:70000:12" \
+    --put "$scratch/small:/opt/a b/deep/new" --put "$scratch/small:/usr/outside"
+exits "takes files" 0
+has "by libguestfs, and says why" "$(json engine): $(json why)" "guestfs: ext4: its journal has to be replayed; libguestfs"
+is "it was changed" "$(json changed)" true
+text_in "$image" /usr/bin/kata-agent >"$scratch/read"
+is "debugfs reads the same bytes" "$(sum "$scratch/read")" "$(sum "$scratch/agent")"
+is "mode and owner are those asked for" "$(attributes_in "$image" /usr/bin/kata-agent)" "0750 70000 12"
+is "parents were made" "$(text_in "$image" "/opt/a b/deep/new")" small
+is "a new file is 0755 of root" "$(attributes_in "$image" "/opt/a b/deep/new")" "0755 0 0"
+is "a link that seems to lead out leads to the image's own file" "$(text_in "$image" /etc/hostname)" small
+is "which keeps its mode" "$(attributes_in "$image" /etc/hostname)" "0640 0 0"
+ok "e2fsck finds nothing" clean_image "$image"
+is "who had the old one open still sees it" "$(sum /dev/fd/7)" "$before"
+exec 7<&-
+is "the old one is kept, and nothing else" "$(beside "$image" | sed 's/-.*//')" kata.img.kept
+
+inode=$(stat -c %i "$image")
+run "$guestimg" inject "$image" --engine guestfs --json --put "$scratch/agent:/usr/bin/kata-agent:0750:70000:12"
+exits "the same again" 0
+is "changes nothing" "$(json changed) $(stat -c %i "$image")" "false $inode"
+is "and leaves nothing behind" "$(beside "$image" | wc -l)" 1
+
+# What the fast engine wrote, as libguestfs reads it.
+head -c 200000 /dev/urandom >"$scratch/agent"
+run "$guestimg" inject "$image" --json --put "$scratch/agent:/usr/bin/kata-agent"
+is "now it is clean, and the fast engine's" "$(json engine) $(json changed)" "ext4 true"
+"$guestimg" cat "$image" /usr/bin/kata-agent --engine guestfs >"$scratch/read"
+is "libguestfs reads what that one wrote" "$(sum "$scratch/read")" "$(sum "$scratch/agent")"
+
+head -c 20000000 /dev/zero >"$scratch/agent"
+before=$(sum "$image")
+run "$guestimg" inject "$image" --engine guestfs --put "$scratch/agent:/usr/bin/kata-agent"
+exits "a file larger than the room" 1
+has "is said" "$err" "the image is too small for the file"
+is "and the image stays" "$(sum "$image")" "$before"

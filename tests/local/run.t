@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# Whole runs on this machine (the local transport): what is done, what is left out and why, what
+# fails, and what Ctrl-C and a death leave.
+. "$(dirname "$0")/../e2e/lib.sh"
+
+export HOME=$scratch # what a login shell of whoever runs this does takes its time
+work=$scratch/work project=$scratch/project
+mkdir -p "$work" "$project/src"
+cd "$project" || exit
+echo one >src/a
+# workflow STEP…: the file with these steps.
+workflow() {
+    cat >kataloop.yaml <<YAML
+version: 1
+hosts: {here: {ssh: local, workspace: $work, become: none}}
+builds:
+  agent: {sync: src/, dir: src, run: "cat a > out && echo built", output: out}
+  bad: {dir: src, run: "echo 'x.c:1:2: error: no such thing' >&2; echo more >&2; exit 2"}
+  none: {dir: src, run: "true", output: nothing}
+workflows:
+  w:
+    host: here
+    steps:
+YAML
+    printf '      - %s\n' "$@" >>kataloop.yaml
+}
+
+workflow 'build: agent' 'run: echo hello'
+run "$kataloop" plan
+exits "a plan" 0
+has "says what would run" "$out" "sync src/" "build agent" "run echo hello"
+ok "and touches nothing" test -z "$(ls "$work")"
+
+run "$kataloop" run
+exits "a run" 0
+has "says what it did" "$out" "[1] sync src/: " "1 of 1 files sent" "  built" "out made" "  hello" ": ok, "
+is "the files are there" "$(cat "$work/src/a" "$work/src/out")" "one
+one"
+first=$(grep -o '2[0-9]*-[0-9]*-[0-9a-f]*' <<<"$out" | head -1)
+
+run "$kataloop" run
+exits "again" 0
+has "what is unchanged is left out, and why" "$out" \
+    "[1] sync src/: skipped, nothing changed since run $first" \
+    "[2] build agent: skipped, nothing changed since run $first" "  hello"
+run "$kataloop" plan
+has "the plan knows it" "$out" "skip  nothing changed since run $first"
+run "$kataloop" run --force
+exits "forced" 0
+has "everything is done" "$out" "  built" "0 of 1 files sent"
+echo two >src/a
+run "$kataloop" run
+exits "after an edit" 0
+has "what depends on it is done" "$out" "1 of 1 files sent" "  built"
+is "with the new text" "$(cat "$work/src/out")" two
+rm "$work/src/out"
+run "$kataloop" run
+has "what somebody removed there is made again" "$out" "[1] sync src/: skipped" "out made"
+echo three >"$work/src/a"
+run "$kataloop" run
+has "and what somebody edited is sent again" "$out" "1 of 1 files sent" "  built"
+is "as it is here" "$(cat "$work/src/out")" two
+
+run "$kataloop" run --only run
+exits "one step" 0
+ok "and no other" test "$(grep -c '^\[' <<<"$out")" -eq 2
+run "$kataloop" run --from nowhere
+exits "a step that is not there" 2
+has "is said" "$err" 'workflow `w` has no step `nowhere`'
+run "$kataloop" run wx
+exits "a workflow that is not there" 2
+has "is said, with the nearest" "$err" 'has no workflow `wx`' 'did you mean `w`?'
+
+run "$kataloop" run --json
+exits "as JSON" 0
+ok "each line is an object" python3 -c 'import json, sys
+for line in sys.argv[1].splitlines(): assert isinstance(json.loads(line), dict)' "$out"
+
+# Failures.
+workflow 'build: bad' 'run: echo never'
+run "$kataloop" run
+exits "a build that fails" 1
+has "shows the compiler's errors" "$err$out" "the build failed (exit status 2)" "x.c:1:2: error: no such thing"
+ok "and what comes after is not done" test "${out/never/}" = "$out"
+workflow 'build: none'
+run "$kataloop" run
+exits "a build that leaves nothing" 1
+has "is said" "$err$out" "left no \`$work/src/nothing\`" 'set `output` of build `none`'
+workflow 'run: exit 7'
+run "$kataloop" run
+exits "a command that fails" 1
+has "is said with its status" "$err$out" "exit status 7"
+workflow 'run: sleep 60' '  timeout: 200ms'
+sed -i 's/^      -   timeout/        timeout/' kataloop.yaml
+run "$kataloop" run
+exits "a step that takes too long" 1
+has "is said" "$err$out" "timed out"
+rm src/a
+rmdir src
+workflow 'sync: src/'
+run "$kataloop" run
+exits "no sources" 1
+has "is said" "$err$out" "src/" "No such file or directory"
+mkdir src
+echo one >src/a
+mv "$work" "$work.away"
+run "$kataloop" run
+exits "no workspace" 1
+has "is said, with what to do" "$err$out" "there is no workspace \`$work\` on here" "set \`workspace\`"
+mv "$work.away" "$work"
+
+# Ctrl-C while a command runs: it ends with all it started.
+workflow "run: \"sleep 300 & echo \$! > $work/pid; wait\""
+"$kataloop" run >"$scratch/said" 2>&1 &
+pid=$!
+ok "a command runs" wait_for 20 test -s "$work/pid"
+kill -INT "$pid"
+wait "$pid"
+is "interrupted: exit status 130" $? 130
+ok "what it had started has gone" wait_for 10 bash -c '! kill -0 "$1"' - "$(<"$work/pid")"
+has "it says so" "$(<"$scratch/said")" "interrupted"
+run "$kataloop" results
+has "and the results do" "$out" "interrupted"
+
+# A death: the store knows, and the next run is none the worse for it.
+rm "$work/pid"
+"$kataloop" run >/dev/null 2>&1 &
+pid=$!
+wait_for 20 test -s "$work/pid"
+kill -KILL "$pid"
+wait "$pid" 2>/dev/null
+kill "$(<"$work/pid")"
+workflow 'run: echo after'
+run "$kataloop" run
+exits "after a death" 0
+run "$kataloop" results
+has "the run that died is told" "$out" "lost"
