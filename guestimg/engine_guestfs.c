@@ -41,6 +41,8 @@ enum { LAUNCH_SECONDS = 300 }; /* emulated appliances need up to a minute and a 
     X(realpath)                                                                                    \
     X(statns)                                                                                      \
     X(free_statns)                                                                                 \
+    X(statvfs)                                                                                     \
+    X(free_statvfs)                                                                                \
     X(checksum)                                                                                    \
     X(mkdir_p)                                                                                     \
     X(upload)                                                                                      \
@@ -279,6 +281,24 @@ static int stat_file(void *self, const char *path, struct image_file *ret, struc
     return 0;
 }
 
+/* Said beforehand, as an upload that fails for want of room says only that it could not write. */
+static int check_room(const struct guestfs *e, const struct image_put *put,
+                      const struct image_file *old, struct error *err)
+{
+    struct guestfs_statvfs *st = e->api.statvfs(e->g, "/");
+    if (!st)
+        return guestfs_error(e, err, "looking at the free space");
+    int64_t free_bytes = st->bfree * st->frsize + (old->regular ? old->size : 0);
+    e->api.free_statvfs(st);
+    if (put->size <= free_bytes)
+        return 0;
+    error_set(err, ERR_FAILED,
+              "the image is too small for `%s`: %lld bytes, and %lld are free in it",
+              put->destination, (long long)put->size, (long long)free_bytes);
+    return error_hint(err, "strip the binary, or build the image with more room (osbuilder: "
+                           "ROOT_FREE_SPACE)");
+}
+
 static int put_file(void *self, const struct image_put *put, struct error *err)
 {
     struct guestfs *e = self;
@@ -287,6 +307,8 @@ static int put_file(void *self, const struct image_put *put, struct error *err)
         return -1;
     if (old.exists && !old.regular)
         return error_set(err, ERR_FAILED, "`%s` in the image is no regular file", put->destination);
+    if (check_room(e, put, &old, err) < 0)
+        return -1;
     cleanup_free char *dir = path_dir(put->destination);
     if (!old.exists && e->api.mkdir_p(e->g, dir) < 0)
         return guestfs_error(e, err, dir);

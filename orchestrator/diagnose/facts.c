@@ -161,9 +161,9 @@ static int weigh_variable(const char *name)
 static void add_environment(struct facts *f, const struct bundle *b, const char *who,
                             const struct process *p)
 {
-    const struct bundle_item *environ = bundle_find(b, "/proc/%d/environ", p->pid);
-    for (size_t i = 0; environ && i < environ->lines.len; i++) {
-        const char *line = environ->lines.items[i], *equals = strchr(line, '=');
+    const struct bundle_item *variables = bundle_find(b, "/proc/%d/environ", p->pid);
+    for (size_t i = 0; variables && i < variables->lines.len; i++) {
+        const char *line = variables->lines.items[i], *equals = strchr(line, '=');
         if (!equals)
             continue;
         cleanup_free char *name = xstrndup(line, (size_t)(equals - line));

@@ -294,6 +294,43 @@ static struct value *read_text(struct reader *r, const char *text, size_t len)
     return root;
 }
 
+/* The length of the UTF-8 character at `p`; 0: it is none, or none that YAML allows (YAML 1.2.2,
+ * 5.1). */
+static size_t character(const unsigned char *p, size_t left)
+{
+    if (p[0] < 0x80)
+        return p[0] >= 0x20 ? p[0] != 0x7f : p[0] == '\t' || p[0] == '\n' || p[0] == '\r';
+    size_t len = p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : 4;
+    if (p[0] < 0xc2 || p[0] > 0xf4 || len > left)
+        return 0;
+    for (size_t i = 1; i < len; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    bool too_long = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
+    bool surrogate = p[0] == 0xed && p[1] >= 0xa0, past_the_end = p[0] == 0xf4 && p[1] >= 0x90;
+    bool control = p[0] == 0xc2 && p[1] < 0xa0 && p[1] != 0x85;
+    return too_long || surrogate || past_the_end || control ? 0 : len;
+}
+
+/* libfyaml 0.7 does not end on some texts that are not UTF-8. */
+static int check_characters(const char *text, size_t len, struct span where,
+                            struct diagnostics *problems)
+{
+    for (size_t i = 0; i < len;) {
+        const unsigned char *p = (const unsigned char *)text + i;
+        size_t n = character(p, len - i);
+        if (n == 0) {
+            diagnostics_add(problems, where, "not YAML: %s",
+                            *p < 0x80 ? "a control character" : "the text is not UTF-8");
+            return -1;
+        }
+        where.column = *p == '\n' ? 1 : where.column + (int)n;
+        where.line += *p == '\n';
+        i += n;
+    }
+    return 0;
+}
+
 struct value *yaml_parse(const char *file, const char *text, size_t len,
                          struct diagnostics *problems)
 {
@@ -304,6 +341,8 @@ struct value *yaml_parse(const char *file, const char *text, size_t len,
         diagnostics_add(problems, start, "larger than %d bytes", YAML_MAX_BYTES);
         return NULL;
     }
+    if (check_characters(text, len, start, problems) < 0)
+        return NULL;
     struct reader r = {.file = file, .problems = problems};
     struct value *root = read_text(&r, text, len);
     if (problems->len + problems->dropped == before && root)

@@ -53,5 +53,5 @@ head -c 20000000 /dev/zero >"$scratch/agent"
 before=$(sum "$image")
 run "$guestimg" inject "$image" --engine guestfs --put "$scratch/agent:/usr/bin/kata-agent"
 exits "a file larger than the room" 1
-has "is said" "$err" "the image is too small for the file"
+has "is said" "$err" "the image is too small for \`/usr/bin/kata-agent\`: 20000000 bytes" "strip the binary"
 is "and the image stays" "$(sum "$image")" "$before"

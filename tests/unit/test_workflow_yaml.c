@@ -157,6 +157,22 @@ static void excerpts_are_cut_and_harmless(void **state)
     assert_true(shown.len < 300);
 }
 
+static void what_is_no_text_is_told_at_its_place(void **state)
+{
+    (void)state;
+    expect_problems("a: 1\nb: \xff\n", "f.yaml:2:4: error: not YAML: the text is not UTF-8\n"
+                                       "    2 | b: \xff\n"
+                                       "      |    ^\n");
+    expect_problems("a: \x1b[31m\n", "f.yaml:1:4: error: not YAML: a control character\n"
+                                     "    1 | a: ?[31m\n"
+                                     "      |    ^\n");
+    /* libfyaml went round for ever on this. */
+    expect_problems("%\xfe\xff\x04m \n", "f.yaml:1:2: error: not YAML: the text is not UTF-8\n"
+                                         "    1 | %\xfe\xff?m \n"
+                                         "      |  ^\n");
+    value_free(parse("a: \"\xc3\xa9\xe6\xbc\xa2\xf0\x9f\x98\x80\"\t# \xc2\xa0\r\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +180,7 @@ int main(void)
         cmocka_unit_test(null_is_what_is_written_as_null),
         cmocka_unit_test(typed_reads_fall_back_where_a_key_is_absent),
         cmocka_unit_test(an_alias_stands_for_a_copy),
+        cmocka_unit_test(what_is_no_text_is_told_at_its_place),
         cmocka_unit_test(duplicate_names_are_all_reported),
         cmocka_unit_test(an_empty_file_is_said_to_be_empty),
         cmocka_unit_test(a_second_document_is_refused),
