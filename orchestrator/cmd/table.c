@@ -4,7 +4,9 @@
 
 #include <stddef.h>
 
-extern const struct verb verb_run, verb_watch, verb_plan, verb_results, verb_guest, verb_diagnose;
+extern const struct verb verb_run, verb_watch, verb_plan, verb_results, verb_guest, verb_diagnose,
+    verb_logs, verb_doctor;
 
-const struct verb *const verbs[] = {&verb_run,   &verb_watch,    &verb_plan, &verb_results,
-                                    &verb_guest, &verb_diagnose, NULL};
+const struct verb *const verbs[] = {&verb_run,     &verb_watch,  &verb_plan,
+                                    &verb_results, &verb_guest,  &verb_diagnose,
+                                    &verb_logs,    &verb_doctor, NULL};

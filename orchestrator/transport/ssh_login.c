@@ -7,10 +7,11 @@
 #include "base/alloc.h"
 #include "base/base64.h"
 #include "base/fs.h"
+#include "transport/ssh_library.h"
 #include "transport/ssh_session.h"
 #include "transport/terminal.h"
 
-enum { KEY_FILE_MAX = 65536, RSA_SHA2_VERSION = 0x010b00 /* libssh2 1.11.0 */ };
+enum { KEY_FILE_MAX = 65536 };
 
 /* What was tried, for the message of a refusal. */
 struct attempts {
@@ -171,11 +172,12 @@ static int refused(const struct ssh *s, const struct attempts *a, struct error *
 {
     error_set(err, ERR_UNREACHABLE, "%s refused to log in `%s` (tried: %s)", s->settings.host,
               s->settings.user, a->tried.len > 0 ? strbuf_str(&a->tried) : "no key was found");
-    if (a->rsa && LIBSSH2_VERSION_NUM < RSA_SHA2_VERSION)
+    if (a->rsa && !ssh_library_rsa_sha2())
         return error_hint(err,
-                          "libssh2 " LIBSSH2_VERSION " signs with RSA keys by SHA-1 only, which "
-                          "OpenSSH 8.8 and later refuse: use an ed25519 key (`ssh-keygen -t "
-                          "ed25519`, then ssh-copy-id), or libssh2 1.11");
+                          "%s signs with RSA keys by SHA-1 only, which OpenSSH 8.8 and later "
+                          "refuse: use an ed25519 key (`ssh-keygen -t ed25519`, then ssh-copy-id), "
+                          "or libssh2 1.11",
+                          ssh_library());
     if (a->unasked)
         return error_hint(err, "a key wants a passphrase, and there is no terminal to ask on: add "
                                "it to the agent (`ssh-add`)");

@@ -14,7 +14,7 @@ prepare_rounds() {
     by_kataloop
     # Without that file `guestfish -i` takes the image for no operating system.
     "${on_lab[@]}" "echo '127.0.0.1 localhost' >/tmp/hosts &&
-        sudo ~/.cache/kataloop/guestimg-* inject $IMG --put /tmp/hosts:/etc/hosts:0644" >&2
+        sudo \$(ls -t ~/.cache/kataloop/guestimg-* | head -n 1) inject $IMG --put /tmp/hosts:/etc/hosts:0644" >&2
     samples=$results/$name.tsv
 }
 

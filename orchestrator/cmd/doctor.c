@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * doctor: what this machine and the host need, and what is missing. */
+#include "doctor/doctor.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "cmd/session.h"
+#include "report/sink_terminal.h"
+
+static const struct verb_option options[] = {OPTION_FILE, OPTION_JSON, OPTION_END};
+
+/* What was seen of the host before, where there is a store. */
+static int open_store(struct store **ret, struct error *err)
+{
+    cleanup_free char *folder = state_dir();
+    cleanup_free char *path = path_join(folder, "kataloop.db");
+    return access(path, F_OK) == 0 ? store_open(NULL, ret, err) : 0;
+}
+
+/* The exit code is that of the worst: a host that was not reached, then anything that fails. */
+static int conclude(const struct doctor *d, const struct finding *findings, size_t n,
+                    struct error *err)
+{
+    size_t failed = 0;
+    for (size_t i = 0; i < n; i++)
+        failed += findings[i].verdict == VERDICT_FAIL;
+    if (d->unreached && d->unreached->code == ERR_UNREACHABLE)
+        return error_set(err, ERR_UNREACHABLE, "%s", d->unreached->message);
+    if (failed > 0)
+        return error_set(err, ERR_FAILED, "%zu of %zu checks failed", failed, n);
+    return 0;
+}
+
+static int examine(struct invocation *inv, struct doctor *d, struct error *err)
+{
+    struct finding *findings = NULL;
+    size_t n = 0;
+    if (doctor_run(d, &findings, &n, err) < 0)
+        return -1;
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    if (invocation_option(inv, "json"))
+        doctor_print_json(d, findings, n, &text);
+    else
+        doctor_print(findings, n, terminal_capable(STDOUT_FILENO) && terminal_wants_colour(),
+                     &text);
+    fputs(strbuf_str(&text), stdout);
+    int result = conclude(d, findings, n, err);
+    doctor_findings_free(findings, n);
+    inv->told = true;
+    return result;
+}
+
+static int run(struct invocation *inv, struct error *err)
+{
+    cancel_install();
+    cleanup_session struct session s = SESSION_INIT;
+    cleanup_store struct store *store = NULL;
+    cleanup_transport struct transport *here = NULL, *host = NULL;
+    cleanup_error struct error unreached = ERROR_INIT;
+    const struct host_spec this_machine = {.name = "this machine"};
+    if (inv->args.len > 0) { /* as if it had been said by an option */
+        strv_push(&inv->options, "host");
+        strv_push(&inv->values, inv->args.items[0]);
+    }
+    if (session_open_host(inv, &s, err) < 0 || open_store(&store, err) < 0 ||
+        transport_open(&this_machine, &here, err) < 0)
+        return -1;
+    int64_t start = clock_now();
+    int connected = session_connect(&s, &host, &unreached);
+    if (connected < 0 && unreached.code == ERR_INTERRUPTED) {
+        error_move(err, &unreached);
+        return -1;
+    }
+    struct doctor d = {
+        .here = here,
+        .host = host,
+        .unreached = connected < 0 ? &unreached : NULL,
+        .connect_time = clock_now() - start,
+        .host_name = s.host_name,
+        .host_entry = s.host,
+        .file = s.file ? s.file->root : NULL,
+        .store = store,
+    };
+    int result = examine(inv, &d, err);
+    doctor_release(&d);
+    return result;
+}
+
+const struct verb verb_doctor = {
+    .name = "doctor",
+    .synopsis = "[HOST]",
+    .help = "see what this machine and a host need, and how to get it",
+    .about =
+        "HOST is one of the workflow file; without a file, what ssh takes. Nothing is changed.\n"
+        "Exit status 1 where a check fails, 5 where the host could not be reached.",
+    .options = options,
+    .max_args = 1,
+    .run = run,
+};

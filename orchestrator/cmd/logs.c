@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * logs: the lines of host, containerd, shim, agent and CRIU, merged in time. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/parse.h"
+#include "cmd/session.h"
+#include "logs/collect.h"
+#include "report/sink_terminal.h"
+
+#define FIND_TIMEOUT  (60 * NSEC_PER_SEC)
+#define SINCE_DEFAULT (5 * 60 * NSEC_PER_SEC)
+
+static const struct verb_option options[] = {
+    OPTION_HOST,
+    OPTION_FILE,
+    {'s', "since", "TIME", "how far back (default: 5m)"},
+    {'F', "follow", NULL, "go on with what comes, until Ctrl-C"},
+    {'n', "namespace", "NAME", "containerd's namespace (default: default)"},
+    OPTION_JSON,
+    OPTION_END};
+
+/* What the command line asks for. */
+struct question {
+    struct store_run run;             /* id NULL: no run was named */
+    struct guest_container container; /* id NULL: no container was named */
+    const char *marks[3];
+    struct log_filter filter;
+    bool json, colour;
+    size_t shown;
+};
+
+static void question_release(struct question *q)
+{
+    store_run_release(&q->run);
+    guest_container_release(&q->container);
+}
+#define cleanup_question __attribute__((cleanup(question_release)))
+
+/* A run's id begins with its date; nothing else here does. */
+static bool looks_like_run(const char *word)
+{
+    for (int i = 0; i < 8; i++)
+        if (!isdigit((unsigned char)word[i]))
+            return strcmp(word, "latest") == 0;
+    return word[8] == '-' || word[8] == '\0';
+}
+
+static int find_run(struct invocation *inv, struct question *q, struct error *err)
+{
+    const char *word = inv->args.len > 0 ? inv->args.items[0] : NULL;
+    cleanup_store struct store *store = NULL;
+    if (!word || !looks_like_run(word))
+        return 0;
+    if (store_open(NULL, &store, err) < 0 || store_find_run(store, word, &q->run, err) < 0)
+        return -1;
+    if (!invocation_option(inv, "host") && q->run.host) {
+        strv_push(&inv->options, "host");
+        strv_push(&inv->values, q->run.host);
+    }
+    return 0;
+}
+
+/* From the run, or from --since and the host's clock now. */
+static int set_time(const struct invocation *inv, struct transport *host, struct question *q,
+                    struct error *err)
+{
+    enum { MARGIN = 1000000 }; /* around a run, microseconds: what led to it, what came after */
+    const char *text = invocation_option(inv, "since");
+    int64_t since = SINCE_DEFAULT, offset = 0;
+    if (text && (!parse_duration(text, &since) || since <= 0)) {
+        error_set(err, ERR_USAGE, "`%s` is no time", text);
+        return error_hint(err, "such as 90s, 10m or 2h");
+    }
+    if (logs_clock_offset(host, &offset, err) < 0)
+        return -1;
+    q->filter.since = clock_wall_usec() + offset - since / 1000;
+    if (!q->run.id)
+        return 0;
+    q->filter.since = q->run.started_us + offset - MARGIN;
+    if (q->run.duration_ns > 0)
+        q->filter.until = q->run.started_us + q->run.duration_ns / 1000 + offset + MARGIN;
+    return 0;
+}
+
+static int find_container(const struct invocation *inv, struct transport *host, struct question *q,
+                          struct error *err)
+{
+    const char *space = invocation_option(inv, "namespace");
+    if (inv->args.len == 0 || q->run.id)
+        return 0;
+    if (guest_find(host, space ? space : "default", inv->args.items[0], deadline_in(FIND_TIMEOUT),
+                   &q->container, err) < 0)
+        return -1;
+    const char *const marks[] = {q->container.id, q->container.sandbox, q->container.name};
+    memcpy(q->marks, marks, sizeof(marks));
+    q->filter.mark = q->marks;
+    q->filter.n_marks = ARRAY_SIZE(marks);
+    return 0;
+}
+
+static int show(void *data, const struct log_line *line, struct error *err)
+{
+    struct question *q = data;
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    if (!log_filter_wants(&q->filter, line))
+        return 0;
+    if (q->json)
+        log_line_print_json(line, &text);
+    else
+        log_line_print(line, q->colour, &text);
+    q->shown++;
+    if (fputs(strbuf_str(&text), stdout) < 0)
+        return error_set(err, ERR_FAILED, "standard output could not be written");
+    return 0;
+}
+
+static int show_past(const struct log_request *r, struct question *q, struct error *err)
+{
+    cleanup_log_lines struct log_lines lines = LOG_LINES_INIT;
+    cleanup_strv struct strv notes = STRV_INIT;
+    if (logs_collect(r, &lines, &notes, err) < 0)
+        return -1;
+    for (size_t i = 0; i < lines.len; i++)
+        if (show(q, &lines.items[i], err) < 0)
+            return -1;
+    for (size_t i = 0; i < notes.len; i++)
+        fprintf(stderr, "kataloop: not read: %s\n", notes.items[i]);
+    if (q->shown == 0 && !q->json && !q->container.id)
+        fputs("kataloop: no lines in that time (`--since 1h` looks further back)\n", stderr);
+    else if (q->shown == 0 && !q->json)
+        fprintf(stderr,
+                "kataloop: no lines about %s in that time (`--since 1h` looks further "
+                "back)\n",
+                q->container.name);
+    return 0;
+}
+
+/* Lines shown already are those up to the last one's time. */
+static int show_coming(struct log_request *r, struct question *q, struct error *err)
+{
+    int64_t offset = 0;
+    if (logs_clock_offset(r->host, &offset, err) < 0)
+        return -1;
+    (void)setvbuf(stdout, NULL, _IOLBF, 0);
+    q->filter.since = clock_wall_usec() + offset;
+    r->since = q->filter.since;
+    return logs_follow(r, show, q, err);
+}
+
+static int run(struct invocation *inv, struct error *err)
+{
+    cancel_install();
+    cleanup_session struct session s = SESSION_INIT;
+    cleanup_question struct question q = {
+        .json = invocation_option(inv, "json"),
+        .colour = terminal_capable(STDOUT_FILENO) && terminal_wants_colour(),
+    };
+    cleanup_transport struct transport *host = NULL;
+    if (find_run(inv, &q, err) < 0 || session_open_host(inv, &s, err) < 0 ||
+        session_connect(&s, &host, err) < 0 || set_time(inv, host, &q, err) < 0 ||
+        find_container(inv, host, &q, err) < 0)
+        return -1;
+    struct log_request r = {
+        .host = host,
+        .since = q.filter.since,
+        .until = q.filter.until,
+        .container = q.container.id ? &q.container : NULL,
+    };
+    if (show_past(&r, &q, err) < 0)
+        return -1;
+    return invocation_option(inv, "follow") ? show_coming(&r, &q, err) : 0;
+}
+
+const struct verb verb_logs = {
+    .name = "logs",
+    .synopsis = "[RUN|CONTAINER]",
+    .help = "show what host, containerd, shim, agent and CRIU have logged, merged in time",
+    .about =
+        "RUN: what was logged while it went on. CONTAINER: the lines that name it, and what its\n"
+        "guest has. Neither: everything of the last minutes.",
+    .options = options,
+    .max_args = 1,
+    .run = run,
+};

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * containerd, its client, and whether a checkpoint can get through. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/parse.h"
+#include "doctor/check.h"
+#include "report/run_json.h"
+
+enum { NERDCTL_CHECKPOINTS = 2002 /* 2.2: `nerdctl checkpoint` */, RUNS_LOOKED_AT = 50 };
+
+int check_containerd(struct doctor *d, struct finding *f, struct error *err)
+{
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    if (doctor_ask_script(d->host, true,
+                          "v=$(ctr --connect-timeout 5s version) || exit; printf '%s\\n' \"$v\" | "
+                          "sed -n '/^Server/,$s/^ *Version: *//p'",
+                          NULL, &r, err) < 0)
+        return -1;
+    if (r.status.code == 0) {
+        cleanup_free char *version = doctor_first_line(&r.out);
+        return finding_set(f, VERDICT_OK, "%s answers", *version ? version : "it");
+    }
+    if (r.status.code == 127) {
+        finding_set(f, VERDICT_FAIL, "there is no ctr, which comes with containerd");
+        return finding_remedy(f, "install containerd there, or put its programs on root's PATH");
+    }
+    cleanup_free char *said = doctor_first_line(&r.err);
+    finding_set(f, VERDICT_FAIL, "it does not answer: %s", *said ? said : "ctr failed");
+    return finding_remedy(f, "`systemctl status containerd` there says more; `systemctl "
+                             "reset-failed containerd` where it was started too often");
+}
+
+int check_client(struct doctor *d, struct finding *f, struct error *err)
+{
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    if (doctor_ask_script(d->host, true,
+                          "if command -v nerdctl >/dev/null; then nerdctl --version; "
+                          "elif command -v ctr >/dev/null; then echo ctr; fi",
+                          NULL, &r, err) < 0)
+        return -1;
+    cleanup_free char *said = doctor_first_line(&r.out);
+    if (!*said) {
+        finding_set(f, VERDICT_FAIL, "there is neither nerdctl nor ctr");
+        return finding_remedy(f, "install nerdctl 2.2 or later there");
+    }
+    if (strcmp(said, "ctr") == 0)
+        return finding_set(f, VERDICT_OK, "ctr, which can checkpoint; no nerdctl");
+    int version = doctor_version_in(said);
+    if (version < 0)
+        return finding_set(f, VERDICT_UNKNOWN, "%s", said);
+    if (version >= NERDCTL_CHECKPOINTS)
+        return finding_set(f, VERDICT_OK, "%s, which can checkpoint", said);
+    finding_set(f, VERDICT_FAIL, "%s knows no checkpoints", said);
+    return finding_remedy(f, "install nerdctl 2.2 or later there, or set `client: ctr` of the "
+                             "steps");
+}
+
+/* --- the shim ----------------------------------------------------------------------------------
+ */
+
+/* As containerd would find it: its own PATH. Path, time of its last change, and how often the words
+ * of upstream's "not implemented" stand in it. */
+static const char find_shim[] =
+    "pid=$(systemctl show -p MainPID --value containerd 2>/dev/null); "
+    "path=$(tr '\\0' '\\n' <\"/proc/${pid:-0}/environ\" 2>/dev/null | sed -n 's/^PATH=//p'); "
+    "PATH=${path:-$PATH}; f=$(command -v containerd-shim-kata-v2) || exit 0; "
+    "printf '%s\\n' \"$f\"; stat -L -c %Y -- \"$f\"; grep -c -a -F 'service Checkpoint' -- \"$f\"";
+
+/* When a checkpoint last succeeded on the host, in the store: seconds since 1970; 0: never. */
+static int last_success(const struct doctor *d, int64_t *ret, struct error *err)
+{
+    struct store_run *runs = NULL;
+    size_t n = 0;
+    int result = 0;
+    *ret = 0;
+    if (!d->store)
+        return 0;
+    if (store_runs(d->store, d->host_name, false, RUNS_LOOKED_AT, &runs, &n, err) < 0)
+        return -1;
+    for (size_t i = 0; i < n && *ret == 0 && result == 0; i++) {
+        cleanup_samples struct samples samples = SAMPLES_INIT;
+        result = samples_load(&samples, d->store, runs[i].id, err);
+        if (result == 0 && run_checkpoint_median(&samples) >= 0)
+            *ret = runs[i].started_us / 1000000;
+    }
+    store_runs_free(runs, n);
+    return result;
+}
+
+int check_shim(struct doctor *d, struct finding *f, struct error *err)
+{
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    if (doctor_ask_script(d->host, true, find_shim, NULL, &r, err) < 0)
+        return -1;
+    char *rest = r.out.data ? r.out.data : (char[]){""};
+    const char *path = strsep(&rest, "\n");
+    const char *time = rest ? strsep(&rest, "\n") : NULL;
+    const char *marks = rest ? strsep(&rest, "\n") : NULL;
+    int64_t changed = 0, n_marks = 0, success = 0;
+    if (!path || !*path) {
+        finding_set(f, VERDICT_FAIL, "containerd finds no containerd-shim-kata-v2");
+        return finding_remedy(f, "link Kata's shim into a folder of containerd's PATH, "
+                                 "/usr/local/bin for one");
+    }
+    if (!time || !marks || !parse_int(time, &changed) || !parse_int(marks, &n_marks))
+        return finding_set(f, VERDICT_UNKNOWN, "%s could not be read", path);
+    if (last_success(d, &success, err) < 0)
+        return -1;
+    if (success > changed)
+        return finding_set(f, VERDICT_OK, "%s; checkpoints have succeeded since it was put there",
+                           path);
+    if (n_marks > 0) {
+        finding_set(f, VERDICT_FAIL,
+                    "%s answers a checkpoint with \"not implemented\", as "
+                    "upstream's does",
+                    path);
+        return finding_remedy(f, "install a shim that is patched to checkpoint");
+    }
+    finding_set(f, VERDICT_UNKNOWN,
+                "%s is not upstream's; only a checkpoint can tell whether it works", path);
+    return finding_remedy(f, "run a workflow with a checkpoint: after that this is known");
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The checks, in the order they are asked and shown: later ones use what earlier ones found. */
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "doctor/check.h"
+#include "report/text.h"
+
+static const struct check checks[] = {
+    {"ssh", "ssh here", 0, check_ssh},
+    {"keys", "ssh keys", 0, check_keys},
+    {"rsync-here", "rsync here", 0, check_rsync_here},
+    {"connection", "connection", 0, check_connection},
+    {"root", "root there", NEEDS_HOST, check_root},
+    {"rsync-there", "rsync there", NEEDS_HOST, check_rsync_there},
+    {"workspace", "workspace", NEEDS_HOST, check_workspace},
+    {"clock", "clock", NEEDS_HOST, check_clock},
+    {"containerd", "containerd", NEEDS_HOST | NEEDS_ROOT, check_containerd},
+    {"client", "container client", NEEDS_HOST | NEEDS_ROOT, check_client},
+    {"kata", "Kata runtime", NEEDS_HOST | NEEDS_ROOT, check_kata},
+    {"shim", "shim's checkpoint", NEEDS_HOST | NEEDS_ROOT, check_shim},
+    {"image", "guest image", NEEDS_HOST | NEEDS_ROOT, check_image},
+    {"console", "debug console", NEEDS_HOST | NEEDS_ROOT, check_console},
+    {"criu", "CRIU in the guest", NEEDS_HOST | NEEDS_ROOT, check_criu},
+    {"space-workspace", "space: workspace", NEEDS_HOST, check_space_workspace},
+    {"space-image", "space: guest image", NEEDS_HOST | NEEDS_ROOT, check_space_image},
+    {"space-cache", "space: cache", NEEDS_HOST, check_space_cache},
+    {"space-checkpoints", "space: checkpoints", NEEDS_HOST, check_space_checkpoints},
+};
+
+static int ask(struct doctor *d, const struct check *c, struct finding *f, struct error *err)
+{
+    cleanup_error struct error failure = ERROR_INIT;
+    if ((c->needs & NEEDS_HOST) && !d->host)
+        return finding_set(f, VERDICT_UNKNOWN, "there is no connection");
+    if ((c->needs & NEEDS_ROOT) && !d->root)
+        return finding_set(f, VERDICT_UNKNOWN, "root would have to ask");
+    if (c->ask(d, f, &failure) == 0)
+        return 0;
+    if (failure.code == ERR_INTERRUPTED) {
+        error_move(err, &failure);
+        return -1;
+    }
+    if (d->host && transport_is_lost(d->host))
+        d->host = NULL; /* nothing more can be asked there */
+    finding_set(f, VERDICT_UNKNOWN, "%s", failure.message);
+    return failure.hint ? finding_remedy(f, "%s", failure.hint) : 0;
+}
+
+int doctor_run(struct doctor *d, struct finding **ret, size_t *ret_n, struct error *err)
+{
+    struct finding *all = xcalloc(ARRAY_SIZE(checks), sizeof(*all));
+    for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
+        all[i].id = checks[i].id;
+        all[i].what = checks[i].what;
+        if (ask(d, &checks[i], &all[i], err) < 0) {
+            doctor_findings_free(all, ARRAY_SIZE(checks));
+            return -1;
+        }
+    }
+    *ret = all;
+    *ret_n = ARRAY_SIZE(checks);
+    return 0;
+}
+
+void doctor_findings_free(struct finding *findings, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        free(findings[i].detail);
+        free(findings[i].remedy);
+    }
+    free(findings);
+}
+
+void doctor_release(struct doctor *d)
+{
+    json_decref(d->kata);
+    free(d->image);
+    d->kata = NULL;
+    d->image = NULL;
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Where the lines come from. */
+#include "logs/collect.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/parse.h"
+#include "guest/guest.h"
+#include "logs/criu_files.h"
+#include "logs/journal.h"
+
+#define READ_TIMEOUT (60 * NSEC_PER_SEC)
+
+int logs_clock_offset(struct transport *host, int64_t *ret, struct error *err)
+{
+    cleanup_strv struct strv argv = STRV_INIT;
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    strv_push_all(&argv, "date", "+%s%6N", NULL);
+    const struct command cmd = {.argv = &argv};
+    int64_t before = clock_wall_usec(), theirs;
+    if (transport_check(host, &cmd, deadline_in(READ_TIMEOUT), "asking for the time", &r, err) < 0)
+        return -1;
+    int64_t after = clock_wall_usec();
+    strbuf_rtrim(&r.out);
+    if (!parse_int(strbuf_str(&r.out), &theirs))
+        return error_set(err, ERR_FAILED, "`date` on %s gives no time", transport_name(host));
+    /* Read at some moment between the two: no difference that could be told is none. */
+    *ret = theirs < before ? theirs - before : theirs > after ? theirs - after : 0;
+    return 0;
+}
+
+/* --- the host ----------------------------------------------------------------------------------
+ */
+
+static int read_journal(const struct log_request *r, size_t question, struct log_lines *ret,
+                        struct error *err)
+{
+    cleanup_strv struct strv argv = STRV_INIT;
+    cleanup_run_result struct run_result result = RUN_RESULT_INIT;
+    journal_command(question, r->since, r->until, false, &argv);
+    const struct command cmd = {.argv = &argv, .become = true, .killable = true};
+    if (transport_check(r->host, &cmd, deadline_in(READ_TIMEOUT), "reading the journal", &result,
+                        err) < 0)
+        return -1;
+    journal_read(&result.out, ret);
+    return 0;
+}
+
+static void criu_command(struct strv *ret)
+{
+    strv_push_all(ret, "sh", "-c", criu_files_script, NULL);
+}
+
+static int read_criu(const struct log_request *r, struct log_lines *ret, struct error *err)
+{
+    cleanup_strv struct strv argv = STRV_INIT;
+    cleanup_run_result struct run_result result = RUN_RESULT_INIT;
+    criu_command(&argv);
+    const struct command cmd = {.argv = &argv, .become = true, .killable = true};
+    if (transport_run(r->host, &cmd, deadline_in(READ_TIMEOUT), &result, err) < 0)
+        return -1;
+    criu_files_read(strbuf_str(&result.out), result.out.len, ret);
+    return 0;
+}
+
+/* --- the guest ---------------------------------------------------------------------------------
+ */
+
+static int ask_guest(struct guest *g, const struct strv *argv, struct strbuf *ret,
+                     struct error *err)
+{
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    const struct guest_command cmd = {.argv = argv};
+    if (guest_run(g, &cmd, deadline_in(READ_TIMEOUT), &r, err) < 0)
+        return -1;
+    strbuf_add(ret, strbuf_str(&r.out), r.out.len);
+    return 0;
+}
+
+/* A guest that has no journal has no lines: that is not a failure. */
+static int read_guest(const struct log_request *r, struct log_lines *ret, struct error *err)
+{
+    cleanup_guest struct guest *g = NULL;
+    cleanup_strv struct strv criu = STRV_INIT;
+    cleanup_strbuf struct strbuf files = STRBUF_INIT;
+    size_t before = ret->len;
+    const struct guest_spec spec = {.sandbox = r->container->sandbox,
+                                    .runtime = r->container->runtime};
+    if (guest_open(r->host, &spec, deadline_in(READ_TIMEOUT), &g, err) < 0)
+        return -1;
+    criu_command(&criu);
+    if (ask_guest(g, &criu, &files, err) < 0)
+        return -1;
+    criu_files_read(strbuf_str(&files), files.len, ret);
+    for (size_t i = 0; i < JOURNAL_QUESTIONS; i++) {
+        cleanup_strv struct strv argv = STRV_INIT;
+        cleanup_strbuf struct strbuf said = STRBUF_INIT;
+        journal_command(i, r->since, r->until, false, &argv);
+        if (ask_guest(g, &argv, &said, err) < 0)
+            return -1;
+        journal_read(&said, ret);
+    }
+    for (size_t i = before; i < ret->len; i++)
+        ret->items[i].sure = true;
+    return 0;
+}
+
+static int fails(struct error *failure, const char *what, struct strv *notes, struct error *err)
+{
+    if (failure->code == ERR_INTERRUPTED || failure->code == ERR_UNREACHABLE) {
+        error_move(err, failure);
+        return -1;
+    }
+    strv_printf(notes, "%s: %s", what, failure->message);
+    return 0;
+}
+
+int logs_collect(const struct log_request *r, struct log_lines *ret, struct strv *notes,
+                 struct error *err)
+{
+    cleanup_error struct error failure = ERROR_INIT;
+    for (size_t i = 0; i < JOURNAL_QUESTIONS; i++)
+        if (read_journal(r, i, ret, err) < 0)
+            return -1;
+    if (read_criu(r, ret, &failure) < 0 && fails(&failure, "CRIU's logs", notes, err) < 0)
+        return -1;
+    if (r->container && read_guest(r, ret, &failure) < 0 &&
+        fails(&failure, "the guest's logs", notes, err) < 0)
+        return -1;
+    log_lines_merge(ret);
+    return 0;
+}
+
+/* --- what is still to come ---------------------------------------------------------------------
+ */
+
+static int pass_on(struct proc *p, log_line_fn *each, void *data, struct error *err)
+{
+    cleanup_log_lines struct log_lines lines = LOG_LINES_INIT;
+    struct exit_status status;
+    journal_read(proc_out(p), &lines);
+    strbuf_truncate(proc_err(p), 0);
+    log_lines_merge(&lines);
+    for (size_t i = 0; i < lines.len; i++)
+        if (each(data, &lines.items[i], err) < 0)
+            return -1;
+    if (!proc_ended(p, &status))
+        return 0;
+    return error_set(err, ERR_FAILED, "journalctl ended (exit status %d)", status.code);
+}
+
+int logs_follow(const struct log_request *r, log_line_fn *each, void *data, struct error *err)
+{
+    struct proc *procs[JOURNAL_QUESTIONS] = {0};
+    size_t index;
+    int result = 0;
+    for (size_t i = 0; i < JOURNAL_QUESTIONS && result == 0; i++) {
+        cleanup_strv struct strv argv = STRV_INIT;
+        journal_command(i, r->since, 0, true, &argv);
+        const struct command cmd = {.argv = &argv, .become = true, .killable = true};
+        result = proc_start(r->host, &cmd, &procs[i], err);
+    }
+    while (result == 0) {
+        result = proc_wait_any(procs, JOURNAL_QUESTIONS, DEADLINE_NEVER, &index, err);
+        if (result == 0)
+            result = pass_on(procs[index], each, data, err);
+    }
+    for (size_t i = 0; i < JOURNAL_QUESTIONS; i++)
+        proc_free(procs[i]);
+    return result;
+}
