@@ -23,12 +23,12 @@ static int open_store(struct store **ret, struct error *err)
 }
 
 /* The exit code is that of the worst: a host that was not reached, then anything that fails. */
-static int conclude(const struct doctor *d, const struct finding *findings, size_t n,
+static int conclude(const struct doctor *d, const struct check_result *results, size_t n,
                     struct error *err)
 {
     size_t failed = 0;
     for (size_t i = 0; i < n; i++)
-        failed += findings[i].verdict == VERDICT_FAIL;
+        failed += results[i].verdict == VERDICT_FAIL;
     if (d->unreached && d->unreached->code == ERR_UNREACHABLE)
         return error_set(err, ERR_UNREACHABLE, "%s", d->unreached->message);
     if (failed > 0)
@@ -38,19 +38,18 @@ static int conclude(const struct doctor *d, const struct finding *findings, size
 
 static int examine(struct invocation *inv, struct doctor *d, struct error *err)
 {
-    struct finding *findings = NULL;
+    struct check_result *results = NULL;
     size_t n = 0;
-    if (doctor_run(d, &findings, &n, err) < 0)
+    if (doctor_run(d, &results, &n, err) < 0)
         return -1;
     cleanup_strbuf struct strbuf text = STRBUF_INIT;
     if (invocation_option(inv, "json"))
-        doctor_print_json(d, findings, n, &text);
+        doctor_print_json(d, results, n, &text);
     else
-        doctor_print(findings, n, terminal_capable(STDOUT_FILENO) && terminal_wants_colour(),
-                     &text);
+        doctor_print(results, n, terminal_capable(STDOUT_FILENO) && terminal_wants_colour(), &text);
     fputs(strbuf_str(&text), stdout);
-    int result = conclude(d, findings, n, err);
-    doctor_findings_free(findings, n);
+    int result = conclude(d, results, n, err);
+    doctor_results_free(results, n);
     inv->told = true;
     return result;
 }

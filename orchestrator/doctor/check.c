@@ -21,7 +21,7 @@ static void set_text(char **to, const char *fmt, va_list ap)
     *to = text_clean_string(text);
 }
 
-int finding_set(struct finding *f, enum verdict v, const char *fmt, ...)
+int check_say(struct check_result *f, enum verdict v, const char *fmt, ...)
 {
     va_list ap;
     f->verdict = v;
@@ -31,7 +31,7 @@ int finding_set(struct finding *f, enum verdict v, const char *fmt, ...)
     return 0;
 }
 
-int finding_remedy(struct finding *f, const char *fmt, ...)
+int check_advise(struct check_result *f, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);

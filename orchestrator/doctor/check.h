@@ -14,16 +14,17 @@ struct check {
     const char *id;
     const char *what; /* as people read it */
     unsigned needs;
-    /* Ask, and give the verdict by finding_set(). -1: it could not be asked; the verdict is
+    /* Ask, and give the verdict by check_say(). -1: it could not be asked; the verdict is
      * "unknown" then, with the error's message and hint. */
-    int (*ask)(struct doctor *d, struct finding *f, struct error *err);
+    int (*ask)(struct doctor *d, struct check_result *f, struct error *err);
 };
 
 /* The verdict and what was seen. Returns 0. */
-int finding_set(struct finding *f, enum verdict v, const char *fmt, ...)
+int check_say(struct check_result *f, enum verdict v, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* What to do about it. Returns 0. */
-int finding_remedy(struct finding *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int check_advise(struct check_result *f, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Run a command; no exit status is an error. `become`: as root. */
 int doctor_ask(struct transport *t, bool become, const struct strv *argv, struct run_result *ret,
@@ -37,24 +38,24 @@ char *doctor_first_line(const struct strbuf *said);
 int doctor_version_in(const char *text);
 
 /* One function for each check; table.c says what they are about. */
-int check_ssh(struct doctor *d, struct finding *f, struct error *err);
-int check_keys(struct doctor *d, struct finding *f, struct error *err);
-int check_rsync_here(struct doctor *d, struct finding *f, struct error *err);
-int check_connection(struct doctor *d, struct finding *f, struct error *err);
-int check_root(struct doctor *d, struct finding *f, struct error *err);
-int check_rsync_there(struct doctor *d, struct finding *f, struct error *err);
-int check_workspace(struct doctor *d, struct finding *f, struct error *err);
-int check_clock(struct doctor *d, struct finding *f, struct error *err);
-int check_space_workspace(struct doctor *d, struct finding *f, struct error *err);
-int check_space_image(struct doctor *d, struct finding *f, struct error *err);
-int check_space_cache(struct doctor *d, struct finding *f, struct error *err);
-int check_space_checkpoints(struct doctor *d, struct finding *f, struct error *err);
-int check_containerd(struct doctor *d, struct finding *f, struct error *err);
-int check_client(struct doctor *d, struct finding *f, struct error *err);
-int check_kata(struct doctor *d, struct finding *f, struct error *err);
-int check_shim(struct doctor *d, struct finding *f, struct error *err);
-int check_image(struct doctor *d, struct finding *f, struct error *err);
-int check_console(struct doctor *d, struct finding *f, struct error *err);
-int check_criu(struct doctor *d, struct finding *f, struct error *err);
+int check_ssh(struct doctor *d, struct check_result *f, struct error *err);
+int check_keys(struct doctor *d, struct check_result *f, struct error *err);
+int check_rsync_here(struct doctor *d, struct check_result *f, struct error *err);
+int check_connection(struct doctor *d, struct check_result *f, struct error *err);
+int check_root(struct doctor *d, struct check_result *f, struct error *err);
+int check_rsync_there(struct doctor *d, struct check_result *f, struct error *err);
+int check_workspace(struct doctor *d, struct check_result *f, struct error *err);
+int check_clock(struct doctor *d, struct check_result *f, struct error *err);
+int check_space_workspace(struct doctor *d, struct check_result *f, struct error *err);
+int check_space_image(struct doctor *d, struct check_result *f, struct error *err);
+int check_space_cache(struct doctor *d, struct check_result *f, struct error *err);
+int check_space_checkpoints(struct doctor *d, struct check_result *f, struct error *err);
+int check_containerd(struct doctor *d, struct check_result *f, struct error *err);
+int check_client(struct doctor *d, struct check_result *f, struct error *err);
+int check_kata(struct doctor *d, struct check_result *f, struct error *err);
+int check_shim(struct doctor *d, struct check_result *f, struct error *err);
+int check_image(struct doctor *d, struct check_result *f, struct error *err);
+int check_console(struct doctor *d, struct check_result *f, struct error *err);
+int check_criu(struct doctor *d, struct check_result *f, struct error *err);
 
 #endif

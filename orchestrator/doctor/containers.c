@@ -10,7 +10,7 @@
 
 enum { NERDCTL_CHECKPOINTS = 2002 /* 2.2: `nerdctl checkpoint` */, RUNS_LOOKED_AT = 50 };
 
-int check_containerd(struct doctor *d, struct finding *f, struct error *err)
+int check_containerd(struct doctor *d, struct check_result *f, struct error *err)
 {
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     if (doctor_ask_script(d->host, true,
@@ -20,19 +20,19 @@ int check_containerd(struct doctor *d, struct finding *f, struct error *err)
         return -1;
     if (r.status.code == 0) {
         cleanup_free char *version = doctor_first_line(&r.out);
-        return finding_set(f, VERDICT_OK, "%s answers", *version ? version : "it");
+        return check_say(f, VERDICT_OK, "%s answers", *version ? version : "it");
     }
     if (r.status.code == 127) {
-        finding_set(f, VERDICT_FAIL, "there is no ctr, which comes with containerd");
-        return finding_remedy(f, "install containerd there, or put its programs on root's PATH");
+        check_say(f, VERDICT_FAIL, "there is no ctr, which comes with containerd");
+        return check_advise(f, "install containerd there, or put its programs on root's PATH");
     }
     cleanup_free char *said = doctor_first_line(&r.err);
-    finding_set(f, VERDICT_FAIL, "it does not answer: %s", *said ? said : "ctr failed");
-    return finding_remedy(f, "`systemctl status containerd` there says more; `systemctl "
-                             "reset-failed containerd` where it was started too often");
+    check_say(f, VERDICT_FAIL, "it does not answer: %s", *said ? said : "ctr failed");
+    return check_advise(f, "`systemctl status containerd` there says more; `systemctl "
+                           "reset-failed containerd` where it was started too often");
 }
 
-int check_client(struct doctor *d, struct finding *f, struct error *err)
+int check_client(struct doctor *d, struct check_result *f, struct error *err)
 {
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     if (doctor_ask_script(d->host, true,
@@ -42,19 +42,19 @@ int check_client(struct doctor *d, struct finding *f, struct error *err)
         return -1;
     cleanup_free char *said = doctor_first_line(&r.out);
     if (!*said) {
-        finding_set(f, VERDICT_FAIL, "there is neither nerdctl nor ctr");
-        return finding_remedy(f, "install nerdctl 2.2 or later there");
+        check_say(f, VERDICT_FAIL, "there is neither nerdctl nor ctr");
+        return check_advise(f, "install nerdctl 2.2 or later there");
     }
     if (strcmp(said, "ctr") == 0)
-        return finding_set(f, VERDICT_OK, "ctr, which can checkpoint; no nerdctl");
+        return check_say(f, VERDICT_OK, "ctr, which can checkpoint; no nerdctl");
     int version = doctor_version_in(said);
     if (version < 0)
-        return finding_set(f, VERDICT_UNKNOWN, "%s", said);
+        return check_say(f, VERDICT_UNKNOWN, "%s", said);
     if (version >= NERDCTL_CHECKPOINTS)
-        return finding_set(f, VERDICT_OK, "%s, which can checkpoint", said);
-    finding_set(f, VERDICT_FAIL, "%s knows no checkpoints", said);
-    return finding_remedy(f, "install nerdctl 2.2 or later there, or set `client: ctr` of the "
-                             "steps");
+        return check_say(f, VERDICT_OK, "%s, which can checkpoint", said);
+    check_say(f, VERDICT_FAIL, "%s knows no checkpoints", said);
+    return check_advise(f, "install nerdctl 2.2 or later there, or set `client: ctr` of the "
+                           "steps");
 }
 
 /* --- the shim ----------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ static int last_success(const struct doctor *d, int64_t *ret, struct error *err)
     return result;
 }
 
-int check_shim(struct doctor *d, struct finding *f, struct error *err)
+int check_shim(struct doctor *d, struct check_result *f, struct error *err)
 {
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     if (doctor_ask_script(d->host, true, find_shim, NULL, &r, err) < 0)
@@ -100,25 +100,25 @@ int check_shim(struct doctor *d, struct finding *f, struct error *err)
     const char *marks = rest ? strsep(&rest, "\n") : NULL;
     int64_t changed = 0, n_marks = 0, success = 0;
     if (!path || !*path) {
-        finding_set(f, VERDICT_FAIL, "containerd finds no containerd-shim-kata-v2");
-        return finding_remedy(f, "link Kata's shim into a folder of containerd's PATH, "
-                                 "/usr/local/bin for one");
+        check_say(f, VERDICT_FAIL, "containerd finds no containerd-shim-kata-v2");
+        return check_advise(f, "link Kata's shim into a folder of containerd's PATH, "
+                               "/usr/local/bin for one");
     }
     if (!time || !marks || !parse_int(time, &changed) || !parse_int(marks, &n_marks))
-        return finding_set(f, VERDICT_UNKNOWN, "%s could not be read", path);
+        return check_say(f, VERDICT_UNKNOWN, "%s could not be read", path);
     if (last_success(d, &success, err) < 0)
         return -1;
     if (success > changed)
-        return finding_set(f, VERDICT_OK, "%s; checkpoints have succeeded since it was put there",
-                           path);
+        return check_say(f, VERDICT_OK, "%s; checkpoints have succeeded since it was put there",
+                         path);
     if (n_marks > 0) {
-        finding_set(f, VERDICT_FAIL,
-                    "%s answers a checkpoint with \"not implemented\", as "
-                    "upstream's does",
-                    path);
-        return finding_remedy(f, "install a shim that is patched to checkpoint");
+        check_say(f, VERDICT_FAIL,
+                  "%s answers a checkpoint with \"not implemented\", as "
+                  "upstream's does",
+                  path);
+        return check_advise(f, "install a shim that is patched to checkpoint");
     }
-    finding_set(f, VERDICT_UNKNOWN,
-                "%s is not upstream's; only a checkpoint can tell whether it works", path);
-    return finding_remedy(f, "run a workflow with a checkpoint: after that this is known");
+    check_say(f, VERDICT_UNKNOWN,
+              "%s is not upstream's; only a checkpoint can tell whether it works", path);
+    return check_advise(f, "run a workflow with a checkpoint: after that this is known");
 }

@@ -19,7 +19,7 @@ enum verdict {
 };
 const char *verdict_name(enum verdict v); /* "ok", "warn", "fail", "unknown" */
 
-struct finding {
+struct check_result {
     const char *id, *what; /* of the check; borrowed from its table */
     enum verdict verdict;
     char *detail; /* owned, clean (report/text.h) */
@@ -46,15 +46,15 @@ struct doctor {
 };
 void doctor_release(struct doctor *d); /* frees what the checks have found, nothing else */
 
-/* Ask everything there is to ask. *ret, of *ret_n findings, is the caller's
- * (doctor_findings_free). -1 only where the user stops it. */
-int doctor_run(struct doctor *d, struct finding **ret, size_t *ret_n, struct error *err);
-void doctor_findings_free(struct finding *findings, size_t n);
+/* Ask everything there is to ask. *ret, of *ret_n results, is the caller's
+ * (doctor_results_free). -1 only where the user stops it. */
+int doctor_run(struct doctor *d, struct check_result **ret, size_t *ret_n, struct error *err);
+void doctor_results_free(struct check_result *results, size_t n);
 
 /* For people, a line each and one more for what is to be done; colour: with escape sequences. */
-void doctor_print(const struct finding *findings, size_t n, bool colour, struct strbuf *ret);
+void doctor_print(const struct check_result *results, size_t n, bool colour, struct strbuf *ret);
 /* One object on one line. */
-void doctor_print_json(const struct doctor *d, const struct finding *findings, size_t n,
+void doctor_print_json(const struct doctor *d, const struct check_result *results, size_t n,
                        struct strbuf *ret);
 
 #endif

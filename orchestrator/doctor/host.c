@@ -17,20 +17,20 @@
 /* What merging logs in time and cargo's look at file times can bear. */
 #define CLOCK_WARN NSEC_PER_SEC
 
-int check_connection(struct doctor *d, struct finding *f, struct error *err)
+int check_connection(struct doctor *d, struct check_result *f, struct error *err)
 {
     (void)err;
     if (d->host && transport_is_local(d->host))
-        return finding_set(f, VERDICT_OK, "%s is this machine", d->host_name);
+        return check_say(f, VERDICT_OK, "%s is this machine", d->host_name);
     if (d->host) {
         cleanup_free char *time = duration_format(d->connect_time);
-        return finding_set(f, VERDICT_OK, "%s, in %s", d->host_name, time);
+        return check_say(f, VERDICT_OK, "%s, in %s", d->host_name, time);
     }
-    finding_set(f, VERDICT_FAIL, "%s", d->unreached->message);
-    return d->unreached->hint ? finding_remedy(f, "%s", d->unreached->hint) : 0;
+    check_say(f, VERDICT_FAIL, "%s", d->unreached->message);
+    return d->unreached->hint ? check_advise(f, "%s", d->unreached->hint) : 0;
 }
 
-int check_root(struct doctor *d, struct finding *f, struct error *err)
+int check_root(struct doctor *d, struct check_result *f, struct error *err)
 {
     cleanup_strv struct strv argv = STRV_INIT;
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
@@ -40,15 +40,15 @@ int check_root(struct doctor *d, struct finding *f, struct error *err)
     strbuf_rtrim(&r.out);
     d->root = r.status.code == 0 && strcmp(strbuf_str(&r.out), "0") == 0;
     if (d->root)
-        return finding_set(f, VERDICT_OK, "without a password");
+        return check_say(f, VERDICT_OK, "without a password");
     cleanup_free char *said = doctor_first_line(r.err.len > 0 ? &r.err : &r.out);
     if (r.status.code == 0) {
-        finding_set(f, VERDICT_FAIL, "`become` is none, and the login user is not root");
-        return finding_remedy(f, "set `become: sudo` of the host, or log in as root");
+        check_say(f, VERDICT_FAIL, "`become` is none, and the login user is not root");
+        return check_advise(f, "set `become: sudo` of the host, or log in as root");
     }
-    finding_set(f, VERDICT_FAIL, "%s", *said ? said : "sudo failed and does not say why");
-    return finding_remedy(f, "allow sudo without a password for the login user there (visudo: "
-                             "`USER ALL=(ALL) NOPASSWD: ALL`), or log in as root");
+    check_say(f, VERDICT_FAIL, "%s", *said ? said : "sudo failed and does not say why");
+    return check_advise(f, "allow sudo without a password for the login user there (visudo: "
+                           "`USER ALL=(ALL) NOPASSWD: ALL`), or log in as root");
 }
 
 static const char *workspace_of(const struct doctor *d)
@@ -57,28 +57,28 @@ static const char *workspace_of(const struct doctor *d)
     return path ? path : ".";
 }
 
-int check_workspace(struct doctor *d, struct finding *f, struct error *err)
+int check_workspace(struct doctor *d, struct check_result *f, struct error *err)
 {
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     const char *path = workspace_of(d);
     if (!d->host_entry)
-        return finding_set(f, VERDICT_OK, "none is asked for: no workflow file here");
+        return check_say(f, VERDICT_OK, "none is asked for: no workflow file here");
     if (doctor_ask_script(d->host, false,
                           "test -d \"$1\" || echo none; test -w \"$1\" || echo locked", path, &r,
                           err) < 0)
         return -1;
     if (strstr(strbuf_str(&r.out), "none")) {
-        finding_set(f, VERDICT_FAIL, "there is no folder %s", path);
-        return finding_remedy(f, "make it there, or set `workspace` of the host to where the "
-                                 "sources lie");
+        check_say(f, VERDICT_FAIL, "there is no folder %s", path);
+        return check_advise(f, "make it there, or set `workspace` of the host to where the "
+                               "sources lie");
     }
     if (!strstr(strbuf_str(&r.out), "locked"))
-        return finding_set(f, VERDICT_OK, "%s", path);
-    finding_set(f, VERDICT_WARN, "the login user cannot write to %s", path);
-    return finding_remedy(f, "give it that folder (chown), or set `become: true` of each sync");
+        return check_say(f, VERDICT_OK, "%s", path);
+    check_say(f, VERDICT_WARN, "the login user cannot write to %s", path);
+    return check_advise(f, "give it that folder (chown), or set `become: true` of each sync");
 }
 
-int check_clock(struct doctor *d, struct finding *f, struct error *err)
+int check_clock(struct doctor *d, struct check_result *f, struct error *err)
 {
     cleanup_strv struct strv argv = STRV_INIT;
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
@@ -89,15 +89,15 @@ int check_clock(struct doctor *d, struct finding *f, struct error *err)
     int64_t after = clock_wall_usec();
     strbuf_rtrim(&r.out);
     if (!parse_int(strbuf_str(&r.out), &theirs))
-        return finding_set(f, VERDICT_UNKNOWN, "`date` there gives no time");
+        return check_say(f, VERDICT_UNKNOWN, "`date` there gives no time");
     /* It was read at some moment between the two: what lies beyond them is a difference. */
     int64_t off = theirs < before ? before - theirs : theirs > after ? theirs - after : 0;
     cleanup_free char *time = duration_format(off * 1000);
     if (off * 1000 <= CLOCK_WARN)
-        return finding_set(f, VERDICT_OK, off == 0 ? "no difference to see" : "%s off", time);
-    finding_set(f, VERDICT_WARN, "%s %s", time, theirs < before ? "behind" : "ahead");
-    return finding_remedy(f, "let both keep time (`timedatectl set-ntp true`): builds compare the "
-                             "times of files");
+        return check_say(f, VERDICT_OK, off == 0 ? "no difference to see" : "%s off", time);
+    check_say(f, VERDICT_WARN, "%s %s", time, theirs < before ? "behind" : "ahead");
+    return check_advise(f, "let both keep time (`timedatectl set-ntp true`): builds compare the "
+                           "times of files");
 }
 
 /* --- space -------------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ static const char free_bytes[] =
     "until [ -e \"$p\" ] || [ \"$p\" = . ] || [ \"$p\" = / ]; do p=$(dirname -- \"$p\"); done; "
     "df -Pk -- \"$p\" | awk 'NR == 2 { printf \"%.0f\\n\", $4 * 1024 }'";
 
-static int check_space(struct doctor *d, struct finding *f, bool become, const char *path,
+static int check_space(struct doctor *d, struct check_result *f, bool become, const char *path,
                        int64_t warn, int64_t fail, struct error *err)
 {
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
@@ -118,36 +118,36 @@ static int check_space(struct doctor *d, struct finding *f, bool become, const c
     strbuf_rtrim(&r.out);
     int64_t bytes;
     if (!parse_int(strbuf_str(&r.out), &bytes))
-        return finding_set(f, VERDICT_UNKNOWN, "`df` there does not say");
+        return check_say(f, VERDICT_UNKNOWN, "`df` there does not say");
     cleanup_free char *size = stats_format((double)bytes, "bytes");
-    finding_set(f,
-                bytes < fail   ? VERDICT_FAIL
-                : bytes < warn ? VERDICT_WARN
-                               : VERDICT_OK,
-                "%s free", size);
-    return bytes < warn ? finding_remedy(f, "free some (`df -h` there shows where it went)") : 0;
+    check_say(f,
+              bytes < fail   ? VERDICT_FAIL
+              : bytes < warn ? VERDICT_WARN
+                             : VERDICT_OK,
+              "%s free", size);
+    return bytes < warn ? check_advise(f, "free some (`df -h` there shows where it went)") : 0;
 }
 
-int check_space_workspace(struct doctor *d, struct finding *f, struct error *err)
+int check_space_workspace(struct doctor *d, struct check_result *f, struct error *err)
 {
     return check_space(d, f, false, workspace_of(d), SPACE_WARN, SPACE_FAIL, err);
 }
 
-int check_space_image(struct doctor *d, struct finding *f, struct error *err)
+int check_space_image(struct doctor *d, struct check_result *f, struct error *err)
 {
     if (!d->image)
-        return finding_set(f, VERDICT_UNKNOWN, "no image was found");
+        return check_say(f, VERDICT_UNKNOWN, "no image was found");
     cleanup_free char *folder = path_dir(d->image);
     /* A changed image is a copy, and the one before it is kept. */
     return check_space(d, f, true, folder, 2 * d->image_bytes, d->image_bytes, err);
 }
 
-int check_space_cache(struct doctor *d, struct finding *f, struct error *err)
+int check_space_cache(struct doctor *d, struct check_result *f, struct error *err)
 {
     return check_space(d, f, false, "CACHE", SPACE_FAIL, SPACE_FAIL / 5, err);
 }
 
-int check_space_checkpoints(struct doctor *d, struct finding *f, struct error *err)
+int check_space_checkpoints(struct doctor *d, struct check_result *f, struct error *err)
 {
     return check_space(d, f, false, "/var/tmp", SPACE_WARN, SPACE_FAIL, err);
 }

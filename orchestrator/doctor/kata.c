@@ -15,7 +15,7 @@
 #define KATA_PATH     "PATH=$PATH:/opt/kata/bin; "
 #define GUEST_TIMEOUT (30 * NSEC_PER_SEC)
 
-int check_kata(struct doctor *d, struct finding *f, struct error *err)
+int check_kata(struct doctor *d, struct check_result *f, struct error *err)
 {
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     if (doctor_ask_script(d->host, true,
@@ -24,21 +24,21 @@ int check_kata(struct doctor *d, struct finding *f, struct error *err)
                           NULL, &r, err) < 0)
         return -1;
     if (r.status.code == 127) {
-        finding_set(f, VERDICT_FAIL, "there is no kata-runtime");
-        return finding_remedy(f, "install Kata Containers there (kata-runtime is looked for on "
-                                 "root's PATH and in /opt/kata/bin)");
+        check_say(f, VERDICT_FAIL, "there is no kata-runtime");
+        return check_advise(f, "install Kata Containers there (kata-runtime is looked for on "
+                               "root's PATH and in /opt/kata/bin)");
     }
     d->kata = json_loadb(strbuf_str(&r.out), r.out.len, 0, NULL);
     if (!json_is_object(d->kata)) {
         cleanup_free char *said = doctor_first_line(r.err.len > 0 ? &r.err : &r.out);
-        finding_set(f, VERDICT_FAIL, "`kata-runtime env` fails: %s", said);
-        return finding_remedy(f, "its configuration file may be missing or wrong");
+        check_say(f, VERDICT_FAIL, "`kata-runtime env` fails: %s", said);
+        return check_advise(f, "its configuration file may be missing or wrong");
     }
     const json_t *runtime = json_object_get(d->kata, "Runtime");
     const json_t *version = json_object_get(runtime, "Version");
     const char *semver = json_string_value(json_object_get(version, "Semver"));
     const char *text = semver ? semver : json_string_value(version);
-    return finding_set(f, VERDICT_OK, "kata-runtime %s", text ? text : "of an unknown version");
+    return check_say(f, VERDICT_OK, "kata-runtime %s", text ? text : "of an unknown version");
 }
 
 /* The first image of the workflow file; one with the path "auto" is Kata's own. NULL: not known. */
@@ -56,13 +56,13 @@ static char *image_path(const struct doctor *d)
     return known && *known ? xstrdup(known) : NULL;
 }
 
-int check_image(struct doctor *d, struct finding *f, struct error *err)
+int check_image(struct doctor *d, struct check_result *f, struct error *err)
 {
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     cleanup_free char *path = image_path(d);
     if (!path) {
-        finding_set(f, VERDICT_FAIL, "neither the workflow file nor kata-runtime names one");
-        return finding_remedy(f, "set `path` of an entry of `images`");
+        check_say(f, VERDICT_FAIL, "neither the workflow file nor kata-runtime names one");
+        return check_advise(f, "set `path` of an entry of `images`");
     }
     cleanup_strv struct strv argv = STRV_INIT;
     strv_push_all(&argv, "stat", "-L", "-c", "%s", "--", path, NULL);
@@ -70,25 +70,25 @@ int check_image(struct doctor *d, struct finding *f, struct error *err)
         return -1;
     strbuf_rtrim(&r.out);
     if (r.status.code != 0 || !parse_int(strbuf_str(&r.out), &d->image_bytes)) {
-        finding_set(f, VERDICT_FAIL, "there is no %s", path);
-        return finding_remedy(f, "set `path` of the image, or `image` in Kata's configuration");
+        check_say(f, VERDICT_FAIL, "there is no %s", path);
+        return check_advise(f, "set `path` of the image, or `image` in Kata's configuration");
     }
     cleanup_free char *size = stats_format((double)d->image_bytes, "bytes");
-    finding_set(f, VERDICT_OK, "%s, %s", path, size);
+    check_say(f, VERDICT_OK, "%s, %s", path, size);
     d->image = steal(&path);
     return 0;
 }
 
-int check_console(struct doctor *d, struct finding *f, struct error *err)
+int check_console(struct doctor *d, struct check_result *f, struct error *err)
 {
     const json_t *kernel = json_object_get(d->kata, "Kernel");
     const json_t *config = json_object_get(json_object_get(d->kata, "Runtime"), "Config");
     const char *parameters = json_string_value(json_object_get(kernel, "Parameters"));
     const char *path = json_string_value(json_object_get(config, "Path"));
     if (parameters && strstr(parameters, "agent.debug_console"))
-        return finding_set(f, VERDICT_OK, "on, by the guest kernel's parameters");
+        return check_say(f, VERDICT_OK, "on, by the guest kernel's parameters");
     if (!path || !*path)
-        return finding_set(f, VERDICT_UNKNOWN, "kata-runtime does not name its configuration");
+        return check_say(f, VERDICT_UNKNOWN, "kata-runtime does not name its configuration");
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     if (doctor_ask_script(
             d->host, true,
@@ -96,12 +96,12 @@ int check_console(struct doctor *d, struct finding *f, struct error *err)
             path, &r, err) < 0)
         return -1;
     if (r.status.code == 0)
-        return finding_set(f, VERDICT_OK, "on, by %s", path);
-    finding_set(f, VERDICT_WARN, "off: nothing can be seen of a guest");
-    return finding_remedy(f,
-                          "set `debug_console_enabled = true` under [agent.kata] in %s; it is "
-                          "for containers started after that",
-                          path);
+        return check_say(f, VERDICT_OK, "on, by %s", path);
+    check_say(f, VERDICT_WARN, "off: nothing can be seen of a guest");
+    return check_advise(f,
+                        "set `debug_console_enabled = true` under [agent.kata] in %s; it is "
+                        "for containers started after that",
+                        path);
 }
 
 /* --- CRIU --------------------------------------------------------------------------------------
@@ -114,7 +114,7 @@ static const char find_running[] =
     "if ctr -n \"$n\" tasks ls | awk -v c=\"$c\" '$1 == c && $3 == \"RUNNING\" { f = 1 } "
     "END { exit !f }'; then echo \"$n $c\"; exit 0; fi; done; done";
 
-static int ask_guest(struct doctor *d, struct finding *f, const char *space, const char *id,
+static int ask_guest(struct doctor *d, struct check_result *f, const char *space, const char *id,
                      struct error *err)
 {
     cleanup_guest_container struct guest_container c = {0};
@@ -133,12 +133,12 @@ static int ask_guest(struct doctor *d, struct finding *f, const char *space, con
         return -1;
     cleanup_free char *said = doctor_first_line(&r.out);
     if (r.status.code == 0)
-        return finding_set(f, VERDICT_OK, "%s, asked in the guest of %s", said, c.name);
-    finding_set(f, VERDICT_FAIL, "the guest of %s has no criu", c.name);
-    return finding_remedy(f, "put CRIU and its libraries into the guest image");
+        return check_say(f, VERDICT_OK, "%s, asked in the guest of %s", said, c.name);
+    check_say(f, VERDICT_FAIL, "the guest of %s has no criu", c.name);
+    return check_advise(f, "put CRIU and its libraries into the guest image");
 }
 
-int check_criu(struct doctor *d, struct finding *f, struct error *err)
+int check_criu(struct doctor *d, struct check_result *f, struct error *err)
 {
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     if (doctor_ask_script(d->host, true, find_running, NULL, &r, err) < 0)
@@ -149,6 +149,6 @@ int check_criu(struct doctor *d, struct finding *f, struct error *err)
         *id++ = '\0';
         return ask_guest(d, f, r.out.data, id, err);
     }
-    finding_set(f, VERDICT_UNKNOWN, "no Kata container runs whose guest could be asked");
-    return finding_remedy(f, "ask again while one runs");
+    check_say(f, VERDICT_UNKNOWN, "no Kata container runs whose guest could be asked");
+    return check_advise(f, "ask again while one runs");
 }

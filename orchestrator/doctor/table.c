@@ -28,13 +28,13 @@ static const struct check checks[] = {
     {"space-checkpoints", "space: checkpoints", NEEDS_HOST, check_space_checkpoints},
 };
 
-static int ask(struct doctor *d, const struct check *c, struct finding *f, struct error *err)
+static int ask(struct doctor *d, const struct check *c, struct check_result *f, struct error *err)
 {
     cleanup_error struct error failure = ERROR_INIT;
     if ((c->needs & NEEDS_HOST) && !d->host)
-        return finding_set(f, VERDICT_UNKNOWN, "there is no connection");
+        return check_say(f, VERDICT_UNKNOWN, "there is no connection");
     if ((c->needs & NEEDS_ROOT) && !d->root)
-        return finding_set(f, VERDICT_UNKNOWN, "root would have to ask");
+        return check_say(f, VERDICT_UNKNOWN, "root would have to ask");
     if (c->ask(d, f, &failure) == 0)
         return 0;
     if (failure.code == ERR_INTERRUPTED) {
@@ -43,18 +43,18 @@ static int ask(struct doctor *d, const struct check *c, struct finding *f, struc
     }
     if (d->host && transport_is_lost(d->host))
         d->host = NULL; /* nothing more can be asked there */
-    finding_set(f, VERDICT_UNKNOWN, "%s", failure.message);
-    return failure.hint ? finding_remedy(f, "%s", failure.hint) : 0;
+    check_say(f, VERDICT_UNKNOWN, "%s", failure.message);
+    return failure.hint ? check_advise(f, "%s", failure.hint) : 0;
 }
 
-int doctor_run(struct doctor *d, struct finding **ret, size_t *ret_n, struct error *err)
+int doctor_run(struct doctor *d, struct check_result **ret, size_t *ret_n, struct error *err)
 {
-    struct finding *all = xcalloc(ARRAY_SIZE(checks), sizeof(*all));
+    struct check_result *all = xcalloc(ARRAY_SIZE(checks), sizeof(*all));
     for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
         all[i].id = checks[i].id;
         all[i].what = checks[i].what;
         if (ask(d, &checks[i], &all[i], err) < 0) {
-            doctor_findings_free(all, ARRAY_SIZE(checks));
+            doctor_results_free(all, ARRAY_SIZE(checks));
             return -1;
         }
     }
@@ -63,13 +63,13 @@ int doctor_run(struct doctor *d, struct finding **ret, size_t *ret_n, struct err
     return 0;
 }
 
-void doctor_findings_free(struct finding *findings, size_t n)
+void doctor_results_free(struct check_result *results, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        free(findings[i].detail);
-        free(findings[i].remedy);
+        free(results[i].detail);
+        free(results[i].remedy);
     }
-    free(findings);
+    free(results);
 }
 
 void doctor_release(struct doctor *d)
