@@ -120,17 +120,19 @@ static int wait_answer(struct console *c, int64_t deadline, struct error *err)
     }
 }
 
+/* A hello said twice is obeyed twice, and what is typed behind both reaches the last: any of their
+ * answers will do. */
 static int hello(struct console *c, int64_t deadline, struct error *err)
 {
-    for (;;) {
-        cleanup_strbuf struct strbuf line = STRBUF_INIT;
+    cleanup_strbuf struct strbuf line = STRBUF_INIT;
+    if (guest_reply_begin(&c->reply, 0, err) < 0)
+        return -1;
+    guest_hello(c->reply.token, &line);
+    for (int64_t patience = HELLO_AGAIN;; patience *= 2) {
         cleanup_error struct error waiting = ERROR_INIT;
-        if (guest_reply_begin(&c->reply, 0, err) < 0)
-            return -1;
-        guest_hello(c->reply.token, &line);
         if (proc_write(c->p, line.data, line.len, err) < 0)
             return -1;
-        if (wait_answer(c, deadline_min(deadline, deadline_in(HELLO_AGAIN)), &waiting) == 0)
+        if (wait_answer(c, deadline_min(deadline, deadline_in(patience)), &waiting) == 0)
             return 0;
         if (waiting.code != ERR_TIMEOUT) {
             error_move(err, &waiting);

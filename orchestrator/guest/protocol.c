@@ -13,11 +13,13 @@ enum {
     PIECE_OCTAL = 480,   /* bytes that make a line of \ooo */
 };
 
-/* Short enough for the line editor of a small busybox. The space keeps it out of histories. */
+/* Short enough for the line editor of a small busybox. That editor takes up to 16 bytes at once,
+ * and what it has of a second hello by the time it obeys the first is lost: spaces, then, which
+ * also keep it out of histories. */
 void guest_hello(const char *token, struct strbuf *ret)
 {
     strbuf_printf(ret,
-                  " exec sh -c 'stty sane -echo -opost;printf \"\\n%%s+\\n\" \"$1\";"
+                  "                exec sh -c 'stty sane -echo -opost;printf \"\\n%%s+\\n\" \"$1\";"
                   "while IFS= read -r l;do eval \"$l\";done' sh %s 2>/dev/null\n",
                   token);
 }

@@ -548,6 +548,21 @@ static void a_command_that_says_too_much_is_stopped(void **state)
     guest_close(g);
 }
 
+/* Then the first line is typed twice. */
+static void a_guest_that_is_slow_to_answer(void **state)
+{
+    (void)state;
+    cleanup_free char *path = path_join(scratch, "slow");
+    cleanup_free char *script =
+        xasprintf("#!/bin/sh\nsleep 3.5\nexec %s\n", have("busybox") ? "busybox sh" : "dash");
+    cleanup_error struct error err = ERROR_INIT;
+    assert_int_equal(fs_write_atomic(path, script, strlen(script), 0755, &err), 0);
+    const struct guest_kind slow = {"slow", path, NULL};
+    struct guest *g = open_kind(&slow);
+    outputs_and_status(g);
+    guest_close(g);
+}
+
 static void closing_stops_what_runs(void **state)
 {
     (void)state;
@@ -733,6 +748,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(other_commands_run_at_the_same_time),
         cmocka_unit_test(a_command_that_runs_over_is_stopped),
         cmocka_unit_test(a_command_that_says_too_much_is_stopped),
+        cmocka_unit_test(a_guest_that_is_slow_to_answer),
         cmocka_unit_test(closing_stops_what_runs),
         cmocka_unit_test(a_console_that_dies_is_named_and_opened_again),
         cmocka_unit_test(a_guest_that_cannot_be_entered_is_named),
