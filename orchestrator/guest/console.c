@@ -38,8 +38,6 @@ static const struct cause {
      "is Kata installed there, and on root's PATH?"},
     {"shim-monitor.sock", "no sandbox of this id runs on the host",
      "has the container ended? `nerdctl ps -a` or `ctr containers ls` there lists them"},
-    {"sandbox", "no sandbox of this id runs on the host",
-     "has the container ended? `nerdctl ps -a` or `ctr containers ls` there lists them"},
 };
 
 /* What the console said last, on one line, without echo of ours and control characters. */
