@@ -56,7 +56,7 @@ ok "and gone" wait_for 5 on_host test ! -d "/proc/${out%%$'\n'*}"
 
 guest exec "$name" -- sh -c 'echo $$; echo a line of sixteen; while :; do sleep 0.1; done' \
     >"$scratch/long" 2>"$scratch/long-err" </dev/null &
-ok "a command runs" wait_for 60 grep -q sixteen "$scratch/long"
+ok "a command runs" wait_for 120 grep -q sixteen "$scratch/long"
 kill -INT $!
 wait $!
 is "Ctrl-C ends with 130" $? 130
@@ -109,7 +109,7 @@ has "up to the first" "$out" 'lookalike [S (sleeping)] /tmp/lookalike 300' ' sh 
 
 guest exec "$name" -- sh -c 'echo a line of sixteen; while :; do sleep 0.1; done' \
     >"$scratch/gone" 2>"$scratch/gone-err" </dev/null &
-ok "a command runs" wait_for 60 grep -q sixteen "$scratch/gone"
+ok "a command runs" wait_for 120 grep -q sixteen "$scratch/gone"
 on_host pkill -KILL -x kata-runtime
 wait $!
 is "the console dies" $? 1
