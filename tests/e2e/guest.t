@@ -54,7 +54,8 @@ exits "a command that runs over" 1
 has "is named" "$err" 'did not end in time and was stopped'
 ok "and gone" wait_for 5 on_host test ! -d "/proc/${out%%$'\n'*}"
 
-guest exec "$name" -- sh -c 'echo $$; echo a line of sixteen; while :; do sleep 0.1; done' \
+# Not through the function: `$!` has to be the program's own id.
+"$kataloop" guest exec "$name" -- sh -c 'echo $$; echo a line of sixteen; while :; do sleep 0.1; done' \
     >"$scratch/long" 2>"$scratch/long-err" </dev/null &
 ok "a command runs" wait_for 120 grep -q sixteen "$scratch/long"
 kill -INT $!
@@ -107,7 +108,7 @@ has "up to the first" "$out" 'lookalike [S (sleeping)] /tmp/lookalike 300' ' sh 
 
 # --- a guest that goes
 
-guest exec "$name" -- sh -c 'echo a line of sixteen; while :; do sleep 0.1; done' \
+"$kataloop" guest exec "$name" -- sh -c 'echo a line of sixteen; while :; do sleep 0.1; done' \
     >"$scratch/gone" 2>"$scratch/gone-err" </dev/null &
 ok "a command runs" wait_for 120 grep -q sixteen "$scratch/gone"
 on_host pkill -KILL -x kata-runtime
