@@ -80,7 +80,7 @@ for line in $scan; do
         case $file in
         */stat)
             this=${file%/stat}
-            case $this in '' | *[!0-9]* | $$) continue ;; esac
+            case $this in '' | *[!0-9]* | "$$") continue ;; esac
             IFS=' '
             stat_fields "$line" || { IFS=$newline && continue; }
             eval "ppid_$this=\$ppid"

@@ -31,7 +31,9 @@ struct spot spot_of(const struct scene *s, const struct process *p, const char *
 static struct spot find_in(const struct bundle_item *item, const char *text)
 {
     int line = item_find(item, text);
-    return line < 0 ? (struct spot){0} : (struct spot){item, line};
+    if (line < 0)
+        return (struct spot){0};
+    return (struct spot){item, line};
 }
 
 struct spot scene_said(const struct scene *s, const char *text)
