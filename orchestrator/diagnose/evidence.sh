@@ -34,8 +34,9 @@ newline='
 exec 2>/dev/null
 
 has() { command -v "$1" >/dev/null; }
-item() { printf '\n%s item %s\n' "$mark" "$*"; }
-tail_item() { printf '\n%s tail %s\n' "$mark" "$*"; }
+# Not by "$*": that joins with whatever IFS is at the moment.
+item() { printf '\n%s item' "$mark" && printf ' %s' "$@" && echo; }
+tail_item() { printf '\n%s tail' "$mark" && printf ' %s' "$@" && echo; }
 none() { printf '\n%s none 0 %s\n%s\n' "$mark" "$1" "$2"; }
 # bounded SECONDS COMMAND…: both outputs of it, no longer than that where there is a `timeout`.
 if has timeout; then
@@ -278,7 +279,9 @@ for line in $(head -c 65536 /proc/self/mountinfo); do
     IFS=$newline
 done
 groups=''
+IFS=' '
 for this in $targets $crius $agents; do
+    IFS=$newline
     for line in $(head -c 4096 "/proc/$this/cgroup"); do
         path=${line#*:*:}
         case $line in
@@ -296,6 +299,7 @@ for this in $targets $crius $agents; do
         done
     done
 done
+IFS=$newline
 set --
 for path in $groups; do
     for part in cgroup.freeze cgroup.events cgroup.procs freezer.state freezer.self_freezing \

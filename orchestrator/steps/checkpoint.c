@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * checkpoint: of the container that runs, timed on the host. */
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/parse.h"
-#include "criu/stats.h"
+#include "base/fs.h"
+#include "steps/checkpoint_examine.h"
+#include "steps/checkpoint_figures.h"
+#include "steps/checkpoint_watch.h"
 #include "steps/client.h"
-#include "steps/common.h"
 #include "steps/step.h"
 
 static const struct field fields[] = {
@@ -19,34 +18,6 @@ static const struct field fields[] = {
     {"keep", FIELD_BOOL, 0, "false", NULL, NULL, NULL, "leave the images on the host"},
     FIELD_END,
 };
-
-/* Runs "$@" with its output on stderr and prints two clocks around it, in nanoseconds: the wall
- * clock, and the uptime (in hundredths of a second), which no clock step can move; and its status.
- */
-static const char timed[] =
-    "read -r u0 r </proc/uptime; t0=$(date +%s%N); \"$@\" >&2; s=$?; t1=$(date +%s%N); "
-    "read -r u1 r </proc/uptime; echo \"$t0 $t1 ${u0%.*}${u0#*.} ${u1%.*}${u1#*.} $s\"";
-
-enum { MAX_METRICS = 8 + CRIU_METRICS_MAX };
-
-struct measured {
-    int64_t wall; /* nanoseconds */
-    int status;
-};
-
-static int parse_times(const char *line, struct measured *ret, struct error *err)
-{
-    int64_t t0, t1, u0, u1;
-    int status;
-    if (sscanf(line, "%" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %d", &t0, &t1, &u0, &u1,
-               &status) != 5)
-        return error_set(err, ERR_FAILED, "the host's clocks cannot be read: `%s`", line);
-    int64_t wall = t1 - t0, uptime = (u1 - u0) * 10 * NSEC_PER_MSEC;
-    /* Hundredths at both ends: further apart than that, and the wall clock was set meanwhile. */
-    int64_t apart = wall > uptime ? wall - uptime : uptime - wall;
-    *ret = (struct measured){.wall = apart > 50 * NSEC_PER_MSEC ? uptime : wall, .status = status};
-    return 0;
-}
 
 /* Its label is its kind alone: there is one container it can mean. */
 static void describe(const struct plan_step *step, struct strbuf *ret)
@@ -84,82 +55,166 @@ static int make_folder(struct exec *x, const struct plan_step *step, char **ret,
     return 0;
 }
 
-/* --- what it came to ---------------------------------------------------------------------------
+/* --- CRIU, which may outlive its caller --------------------------------------------------------
  */
 
-static int image_bytes(struct exec *x, const char *folder, double *ret, struct error *err)
+/* `what`: the container's id, a blank, its runtime. */
+static int undo_criu(struct exec *x, const char *what, struct error *err)
 {
-    cleanup_strv struct strv argv = STRV_INIT;
-    strv_push_all(&argv, "sh", "-c",
-                  "[ ! -d \"$1/images\" ] || find \"$1/images\" -type f -printf '%s\\n' | "
-                  "awk '{ s += $1 } END { printf \"%d\\n\", s }'",
-                  "sh", folder, NULL);
-    const struct command cmd = {.argv = &argv, .become = true};
-    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    if (exec_check_command(x, &cmd, "measuring the images", &r, err) < 0)
-        return -1;
-    strbuf_rtrim(&r.out);
-    int64_t bytes;
-    *ret = parse_int(strbuf_str(&r.out), &bytes) ? (double)bytes : 0;
-    return 0;
+    size_t id_len = strcspn(what, " ");
+    cleanup_free char *id = xstrndup(what, id_len);
+    return checkpoint_kill_criu(x, id, what[id_len] ? what + id_len + 1 : "", err);
 }
 
-/* CRIU's own figures, where it has left them on the host. */
-static int criu_figures(struct exec *x, const char *folder, struct criu_stats *ret,
-                        struct error *err)
+static size_t guard_criu(struct exec *x, const struct run_container *c)
 {
-    cleanup_strv struct strv argv = STRV_INIT;
-    strv_push_all(&argv, "sh", "-c",
-                  "for f in \"$1/work/stats-dump\" \"$1/images/stats-dump\"; do "
-                  "if [ -f \"$f\" ]; then head -c 65536 \"$f\"; exit; fi; done",
-                  "sh", folder, NULL);
-    const struct command cmd = {.argv = &argv, .become = true};
-    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    if (exec_check_command(x, &cmd, "reading CRIU's figures", &r, err) < 0)
-        return -1;
-    *ret = (struct criu_stats){0};
-    if (r.out.len == 0)
-        return 0;
-    return criu_stats_parse(r.out.data, r.out.len, "stats-dump", ret, err);
-}
-
-static int emit_sample(struct exec *x, const struct plan_step *step, const struct measured *m,
-                       bool running, const char *folder, struct error *err)
-{
-    struct metric metrics[MAX_METRICS];
-    size_t n = 0;
-    double bytes = 0;
-    struct criu_stats stats;
-    if (image_bytes(x, folder, &bytes, err) < 0 || criu_figures(x, folder, &stats, err) < 0)
-        return -1;
-    metrics[n++] = (struct metric){"wall", "ns", (double)m->wall};
-    metrics[n++] = (struct metric){"still_running", "bool", running};
-    if (bytes > 0)
-        metrics[n++] = (struct metric){"image_bytes", "bytes", bytes};
-    if (stats.has_dump)
-        n += criu_stats_metrics(&stats, metrics + n);
-    int sample = step->sample ? step->sample : 1;
-    return exec_sample(x, sample, metrics, n, err);
+    cleanup_free char *what = xasprintf("%s %s", c->id, c->runtime);
+    return undo_push(&x->undo, undo_criu, what, "what CRIU has begun");
 }
 
 /* --- the checkpoint ----------------------------------------------------------------------------
  */
 
-static int failed(struct exec *x, const struct command *cmd, const struct run_container *c,
-                  struct run_result *r, int status, struct error *err)
+/* One checkpoint of the step. */
+struct attempt {
+    struct exec *x;
+    const struct plan_step *step;
+    const struct run_container *container;
+    char *folder; /* of the host; owned */
+    bool leave_running;
+    struct strv client, argv; /* the client's words; the same, timed */
+    struct command cmd;
+    struct checkpoint_watch watch;
+    size_t criu; /* ticket of undo_criu */
+    int64_t begun;
+    struct run_result result; /* of the timed command */
+    struct checkpoint_time time;
+};
+
+static void attempt_release(struct attempt *a)
 {
-    r->status.code = status;
-    strbuf_truncate(&r->out, 0);
-    transport_status_error(cmd, r, "the checkpoint failed", err);
-    const char *said = strbuf_str(&r->err);
-    if (strstr(said, "not implemented"))
-        return error_hint(err,
-                          "the shim of %s does not know checkpoints: upstream Kata's does "
-                          "not, a patched one is needed",
-                          c->runtime);
-    if (strstr(said, "unknown command") || strstr(said, "unknown subcommand"))
-        return error_hint(err, "this %s knows no checkpoints: nerdctl does from 2.2 on",
-                          c->client->name);
+    free(a->folder);
+    strv_release(&a->client);
+    strv_release(&a->argv);
+    checkpoint_watch_release(&a->watch);
+    run_result_release(&a->result);
+}
+
+static int prepare(struct attempt *a, struct error *err)
+{
+    struct exec *x = a->x;
+    const struct run_container *c = a->container;
+    if (make_folder(x, a->step, &a->folder, err) < 0)
+        return -1;
+    const struct checkpoint_spec spec = {.folder = a->folder, .leave_running = a->leave_running};
+    c->client->checkpoint(c, &spec, &a->client);
+    checkpoint_timed_command(&a->client, &a->argv);
+    a->cmd = (struct command){.argv = &a->argv, .become = true, .killable = true};
+    if (!value_get_bool(a->step->args, "watch", true))
+        return 0;
+    if (checkpoint_watch_open(&a->watch, x, c, err) < 0)
+        return -1;
+    if (a->watch.why_not)
+        return exec_note(x, err, "the checkpoint is not watched: %s", a->watch.why_not);
+    return 0;
+}
+
+/* Examine what happened, with what is known here. */
+static int examine(struct attempt *a, struct diagnose_spec *spec, struct findings *ret,
+                   struct error *err)
+{
+    const struct run_container *c = a->container;
+    spec->container = c->id;
+    spec->name = c->name;
+    spec->space = c->space;
+    spec->runtime = c->runtime;
+    spec->leave_running = a->leave_running;
+    spec->client_stderr = strbuf_str(&a->result.err);
+    spec->seconds = (clock_now() - a->begun) / NSEC_PER_SEC;
+    cleanup_free char *state = NULL;
+    cleanup_free char *work = a->watch.log ? path_dir(a->watch.log) : NULL;
+    spec->work_dir = work;
+    if (client_state(a->x, c, &state, err) < 0)
+        return -1;
+    spec->state_after = state;
+    return checkpoint_examine(a->x, a->watch.guest, spec, ret, err);
+}
+
+/* Nothing is to stay as the checkpoint has left it: no CRIU, no paused task. The container itself
+ * is removed at the end of its pass: a CRIU that was killed leaves its own registers in the
+ * workload. */
+static int let_go(struct attempt *a, struct proc *p, struct error *err)
+{
+    struct exec *x = a->x;
+    const struct run_container *c = a->container;
+    x->deadline = deadline_in(60 * NSEC_PER_SEC);
+    if (undo_one(x, &x->undo, a->criu, err) < 0)
+        return -1;
+    if (p && proc_kill(p, 5 * NSEC_PER_SEC, err) < 0)
+        return -1;
+    cleanup_free char *state = NULL;
+    if (client_state(x, c, &state, err) < 0)
+        return -1;
+    if (strcmp(state, "paused") != 0)
+        return 0;
+    cleanup_strv struct strv argv = STRV_INIT;
+    c->client->resume(c, &argv);
+    const struct command cmd = {.argv = &argv, .become = true};
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    return exec_check_command(x, &cmd, "letting the paused container go on", &r, err);
+}
+
+static int hangs(struct attempt *a, struct proc *p, struct error *err)
+{
+    cleanup_findings struct findings found = FINDINGS_INIT;
+    cleanup_error struct error failure = ERROR_INIT;
+    struct diagnose_spec spec = {.stalled = true, .client = CLIENT_RUNNING};
+    cleanup_free char *quiet = duration_format(clock_now() - a->watch.quiet_since);
+    a->x->deadline = deadline_in(120 * NSEC_PER_SEC);
+    strbuf_add(&a->result.err, proc_err(p)->data, proc_err(p)->len);
+    int examined = examine(a, &spec, &found, &failure);
+    cleanup_error struct error left = ERROR_INIT;
+    int ended = let_go(a, p, &left);
+    error_set(err, ERR_HANG, "the checkpoint hangs, nothing moved for %s: %s", quiet,
+              examined == 0 ? findings_headline(&found) : failure.message);
+    cleanup_free char *remedy = checkpoint_remedy(&found);
+    if (ended < 0)
+        return error_hint(err, "it could not be ended: %s", left.message);
+    if (remedy)
+        return error_hint(err, "%s", remedy);
+    return error_hint(err, "`kataloop diagnose %s` shows what was seen", a->x->run_id);
+}
+
+/* What the messages of a client or a runtime say by themselves. */
+static const struct {
+    const char *said, *hint;
+} known_failures[] = {
+    {"not implemented", "the runtime's shim does not know checkpoints: upstream Kata's does not, "
+                        "a patched one is needed"},
+    {"unknown command", "this client knows no checkpoints: nerdctl does from 2.2 on"},
+    {"unknown subcommand", "this client knows no checkpoints: nerdctl does from 2.2 on"},
+};
+
+static int failed(struct attempt *a, struct error *err)
+{
+    struct exec *x = a->x;
+    const struct command shown = {.argv = &a->client, .become = true};
+    cleanup_findings struct findings found = FINDINGS_INIT;
+    cleanup_error struct error failure = ERROR_INIT;
+    struct diagnose_spec spec = {.client = CLIENT_EXITED, .client_status = a->time.status};
+    int examined = a->watch.guest ? examine(a, &spec, &found, &failure) : -1;
+    a->result.status.code = a->time.status;
+    strbuf_truncate(&a->result.out, 0);
+    transport_status_error(&shown, &a->result, "the checkpoint failed", err);
+    cleanup_error struct error left = ERROR_INIT;
+    if (let_go(a, NULL, &left) < 0)
+        return error_hint(err, "what it left could not be taken away: %s", left.message);
+    cleanup_free char *remedy = checkpoint_remedy(&found);
+    if (examined == 0 && remedy)
+        return error_hint(err, "%s. %s", findings_headline(&found), remedy);
+    for (size_t i = 0; i < ARRAY_SIZE(known_failures); i++)
+        if (strstr(strbuf_str(&a->result.err), known_failures[i].said))
+            return error_hint(err, "%s", known_failures[i].hint);
     return error_hint(err,
                       "`journalctl -t kata` and `journalctl -u containerd` on %s have the "
                       "runtime's side",
@@ -177,6 +232,58 @@ static int forget(struct exec *x, const struct run_container *c, struct error *e
     return exec_check_command(x, &cmd, "removing the checkpoint from containerd", &r, err);
 }
 
+/* The client has returned well. */
+static int succeeded(struct attempt *a, struct error *err)
+{
+    struct exec *x = a->x;
+    const struct run_container *c = a->container;
+    bool running = false;
+    undo_forget(&x->undo, a->criu);
+    if (client_running(x, c, &running, err) < 0 || forget(x, c, err) < 0 ||
+        checkpoint_emit_sample(x, a->step, &a->time, running, a->folder, a->watch.guest,
+                               a->watch.log, err) < 0)
+        return -1;
+    cleanup_free char *time = duration_format(a->time.wall);
+    exec_summary(x, "%s on the host, the container %s", time,
+                 running            ? "still runs"
+                 : a->leave_running ? "has STOPPED"
+                                    : "was stopped");
+    if (running || !a->leave_running || !a->watch.guest)
+        return 0;
+    cleanup_findings struct findings found = FINDINGS_INIT;
+    struct diagnose_spec spec = {.client = CLIENT_EXITED};
+    return examine(a, &spec, &found, err);
+}
+
+static int attempt(struct attempt *a, struct error *err)
+{
+    struct exec *x = a->x;
+    cleanup_proc struct proc *p = NULL;
+    a->criu = guard_criu(x, a->container);
+    a->begun = clock_now();
+    if (proc_start(x->host, &a->cmd, &p, err) < 0)
+        return -1;
+    bool stalled = false;
+    int64_t stall_after = value_get_duration(a->step->args, "stall_after", 10 * NSEC_PER_SEC);
+    if (checkpoint_watch_wait(&a->watch, x, p, stall_after, &stalled, err) < 0) {
+        cleanup_error struct error unheard = ERROR_INIT; /* why it is ended is what is told */
+        if (!transport_is_lost(x->host) && proc_kill(p, 5 * NSEC_PER_SEC, &unheard) < 0)
+            error_hint(err, "the client may still run on %s: %s", transport_name(x->host),
+                       unheard.message);
+        return error_wrap(err, "checkpoint of %s", a->container->name);
+    }
+    if (stalled)
+        return hangs(a, p, err);
+    strbuf_add(&a->result.out, proc_out(p)->data, proc_out(p)->len);
+    strbuf_add(&a->result.err, proc_err(p)->data, proc_err(p)->len);
+    proc_ended(p, &a->result.status);
+    strbuf_rtrim(&a->result.out);
+    a->time.status = a->result.status.code;
+    if (a->time.status == 0 && checkpoint_time_parse(strbuf_str(&a->result.out), &a->time, err) < 0)
+        return -1;
+    return a->time.status == 0 ? succeeded(a, err) : failed(a, err);
+}
+
 static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, struct error *err)
 {
     (void)ret_changed;
@@ -186,42 +293,17 @@ static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, 
         return error_hint(err, "put a `container` step before it (with --from or --only: begin "
                                "with that)");
     }
-    cleanup_free char *folder = NULL;
-    if (make_folder(x, step, &folder, err) < 0)
-        return -1;
-    const struct checkpoint_spec spec = {
-        .folder = folder, .leave_running = value_get_bool(step->args, "leave_running", true)};
-    cleanup_strv struct strv client = STRV_INIT, argv = STRV_INIT;
-    c->client->checkpoint(c, &spec, &client);
-    strv_push_all(&argv, "sh", "-c", timed, "sh", NULL);
-    strv_extend(&argv, &client);
-    const struct command cmd = {.argv = &argv, .become = true, .killable = true};
-    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    if (exec_stream_quietly(x, &cmd, &r, err) < 0)
-        return error_wrap(err, "checkpoint of %s", c->name);
-    strbuf_rtrim(&r.out);
-    struct measured m = {0};
-    if (r.status.code != 0)
-        return failed(x, &cmd, c, &r, r.status.code, err);
-    if (parse_times(strbuf_str(&r.out), &m, err) < 0)
-        return -1;
-    const struct command shown = {.argv = &client, .become = true};
-    if (m.status != 0)
-        return failed(x, &shown, c, &r, m.status, err);
-    bool running = false;
-    if (client_running(x, c, &running, err) < 0 || forget(x, c, err) < 0 ||
-        emit_sample(x, step, &m, running, folder, err) < 0)
-        return -1;
-    cleanup_free char *time = duration_format(m.wall);
-    exec_summary(x, "%s on the host, the container %s", time,
-                 running              ? "still runs"
-                 : spec.leave_running ? "has STOPPED"
-                                      : "was stopped");
-    if (!running && spec.leave_running)
-        return exec_note(x, err,
-                         "the checkpoint succeeded, but its workload ended: a process in a system "
-                         "call that cannot be taken up again (`sleep`, for one) is woken by it");
-    return 0;
+    struct attempt a = {
+        .x = x,
+        .step = step,
+        .container = c,
+        .leave_running = value_get_bool(step->args, "leave_running", true),
+    };
+    int result = prepare(&a, err);
+    if (result == 0)
+        result = attempt(&a, err);
+    attempt_release(&a);
+    return result;
 }
 
 const struct step_kind step_checkpoint = {

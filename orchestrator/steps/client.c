@@ -55,7 +55,7 @@ struct run_container *client_container(struct exec *x)
     return NULL;
 }
 
-int client_running(struct exec *x, const struct run_container *c, bool *ret, struct error *err)
+int client_state(struct exec *x, const struct run_container *c, char **ret, struct error *err)
 {
     cleanup_strv struct strv argv = STRV_INIT;
     c->client->state(c, &argv);
@@ -64,6 +64,15 @@ int client_running(struct exec *x, const struct run_container *c, bool *ret, str
     if (exec_run_command(x, &cmd, &r, err) < 0)
         return -1;
     strbuf_rtrim(&r.out);
-    *ret = r.status.code == 0 && strcmp(strbuf_str(&r.out), "running") == 0;
+    *ret = xstrdup(r.status.code == 0 ? strbuf_str(&r.out) : "");
+    return 0;
+}
+
+int client_running(struct exec *x, const struct run_container *c, bool *ret, struct error *err)
+{
+    cleanup_free char *state = NULL;
+    if (client_state(x, c, &state, err) < 0)
+        return -1;
+    *ret = strcmp(state, "running") == 0;
     return 0;
 }

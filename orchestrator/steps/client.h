@@ -30,6 +30,8 @@ struct container_client {
                        struct strv *ret);
     /* Take away what a checkpoint leaves in containerd; NULL: nothing is left. */
     void (*forget_checkpoint)(const struct run_container *c, struct strv *ret);
+    /* Let a paused task go on; fails where it is not paused. */
+    void (*resume)(const struct run_container *c, struct strv *ret);
     /* Stop and remove it, whatever its state; fine where it is gone. */
     void (*remove)(const char *space, const char *name, struct strv *ret);
     /* Print the names of the containers that a run made, a line each. */
@@ -43,6 +45,9 @@ extern const struct container_client *const container_clients[]; /* ends with NU
 
 /* The youngest container of this run that is still there; NULL: none. */
 struct run_container *client_container(struct exec *x);
+/* Its task's state, in lower case ("running", "paused", "stopped", "exited"); "" where it has none.
+ * The caller frees *ret. */
+int client_state(struct exec *x, const struct run_container *c, char **ret, struct error *err);
 /* Is its task running? */
 int client_running(struct exec *x, const struct run_container *c, bool *ret, struct error *err);
 

@@ -54,6 +54,11 @@ static void forget_checkpoint(const struct run_container *c, struct strv *ret)
                   "sh", c->space, c->name, NULL);
 }
 
+static void resume(const struct run_container *c, struct strv *ret)
+{
+    strv_push_all(ret, "ctr", "--namespace", c->space, "tasks", "resume", c->name, NULL);
+}
+
 static void remove_container(const char *space, const char *name, struct strv *ret)
 {
     strv_push_all(ret, "sh", "-c",
@@ -75,6 +80,7 @@ const struct container_client client_ctr = {
     .state = state,
     .checkpoint = checkpoint,
     .forget_checkpoint = forget_checkpoint,
+    .resume = resume,
     .remove = remove_container,
     .list = list,
 };

@@ -28,6 +28,11 @@ static void checkpoint(const struct run_container *c, const struct checkpoint_sp
     strv_push_all(ret, "--checkpoint-dir", spec->folder, c->name, "images", NULL);
 }
 
+static void resume(const struct run_container *c, struct strv *ret)
+{
+    strv_push_all(ret, "nerdctl", "--namespace", c->space, "unpause", c->name, NULL);
+}
+
 static void remove_container(const char *space, const char *name, struct strv *ret)
 {
     strv_push_all(ret, "nerdctl", "--namespace", space, "rm", "--force", "--volumes", name, NULL);
@@ -45,6 +50,7 @@ const struct container_client client_nerdctl = {
     .start = start,
     .state = state,
     .checkpoint = checkpoint,
+    .resume = resume,
     .remove = remove_container,
     .list = list,
 };

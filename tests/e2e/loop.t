@@ -45,7 +45,7 @@ run "$kataloop" results show "$id"
 has "results show shows the run" "$out" "$id" 'build agent' 'checkpoint 1/2' 'median'
 ok "its folder has the events" python3 -c '
 import json, sys
-types = [json.loads(line)["type"] for line in open(sys.argv[1] + "/events.jsonl")]
+types = [json.loads(line)["event"] for line in open(sys.argv[1] + "/events.jsonl")]
 assert types[0] == "run_start" and types[-1] == "run_end", types
 assert types.count("sample") == 2, types' "$KATALOOP_STATE_DIR/runs/$id"
 ok "and the whole output of the build" grep -q 'Compiling kata-agent' -r "$KATALOOP_STATE_DIR/runs/$id"
@@ -59,10 +59,10 @@ exits "a second run passes" 0
 ok "it skips sync, build, inject, restart, and says why" python3 -c '
 import json, sys
 events = [json.loads(line) for line in sys.stdin]
-skipped = [e for e in events if e["type"] == "step_skip"]
+skipped = [e for e in events if e["event"] == "step_skip"]
 assert [e["kind"] for e in skipped] == ["sync", "build", "inject", "restart"], skipped
-assert all("nothing changed since run" in e["text"] for e in skipped), skipped
-assert events[-1]["type"] == "run_end"' <<<"$out"
+assert all("nothing changed since run" in e["why"] for e in skipped), skipped
+assert events[-1]["event"] == "run_end"' <<<"$out"
 
 # --- a part of it ----------------------------------------------------------------------------
 run "$kataloop" run --only sync --force
@@ -73,7 +73,7 @@ run "$kataloop" run checkpoint
 exits "another workflow, by name" 0
 run "$kataloop" run --only nothing
 exits "a step that is not there" 2
-has "names those that are" "$err" '`nothing`' 'build agent'
+has "says where they are listed" "$err" 'has no step `nothing`' '`kataloop plan` lists its steps'
 
 # --- somebody changed the host ---------------------------------------------------------------
 on_host touch /mnt/kata-containers/src/agent/src/main.rs

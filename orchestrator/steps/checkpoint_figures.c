@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Figures of a checkpoint. */
+#include "steps/checkpoint_figures.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/parse.h"
+#include "criu/stats.h"
+
+/* Runs "$@" with its output on stderr and prints two clocks around it, in nanoseconds: the wall
+ * clock, and the uptime (in hundredths of a second), which no clock step can move; and its status.
+ */
+static const char timed[] =
+    "read -r u0 r </proc/uptime; t0=$(date +%s%N); \"$@\" >&2; s=$?; t1=$(date +%s%N); "
+    "read -r u1 r </proc/uptime; echo \"$t0 $t1 ${u0%.*}${u0#*.} ${u1%.*}${u1#*.} $s\"";
+
+enum { MAX_METRICS = 8 + CRIU_METRICS_MAX };
+
+int checkpoint_time_parse(const char *line, struct checkpoint_time *ret, struct error *err)
+{
+    int64_t t0, t1, u0, u1;
+    int status;
+    if (sscanf(line, "%" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %d", &t0, &t1, &u0, &u1,
+               &status) != 5)
+        return error_set(err, ERR_FAILED, "the host's clocks cannot be read: `%s`", line);
+    int64_t wall = t1 - t0, uptime = (u1 - u0) * 10 * NSEC_PER_MSEC;
+    /* Hundredths at both ends: further apart than that, and the wall clock was set meanwhile. */
+    int64_t apart = wall > uptime ? wall - uptime : uptime - wall;
+    *ret = (struct checkpoint_time){.wall = apart > 50 * NSEC_PER_MSEC ? uptime : wall,
+                                    .status = status};
+    return 0;
+}
+
+void checkpoint_timed_command(const struct strv *client, struct strv *ret)
+{
+    strv_push_all(ret, "sh", "-c", timed, "sh", NULL);
+    strv_extend(ret, client);
+}
+
+static int image_bytes(struct exec *x, const char *folder, double *ret, struct error *err)
+{
+    cleanup_strv struct strv argv = STRV_INIT;
+    strv_push_all(&argv, "sh", "-c",
+                  "[ ! -d \"$1/images\" ] || find \"$1/images\" -type f -printf '%s\\n' | "
+                  "awk '{ s += $1 } END { printf \"%d\\n\", s }'",
+                  "sh", folder, NULL);
+    const struct command cmd = {.argv = &argv, .become = true};
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    if (exec_check_command(x, &cmd, "measuring the images", &r, err) < 0)
+        return -1;
+    strbuf_rtrim(&r.out);
+    int64_t bytes;
+    *ret = parse_int(strbuf_str(&r.out), &bytes) ? (double)bytes : 0;
+    return 0;
+}
+
+/* CRIU's own figures, where it has left them on the host. */
+static int figures_on_host(struct exec *x, const char *folder, struct strbuf *ret,
+                           struct error *err)
+{
+    cleanup_strv struct strv argv = STRV_INIT;
+    strv_push_all(&argv, "sh", "-c",
+                  "for f in \"$1/work/stats-dump\" \"$1/images/stats-dump\"; do "
+                  "if [ -f \"$f\" ]; then head -c 65536 \"$f\"; exit; fi; done",
+                  "sh", folder, NULL);
+    const struct command cmd = {.argv = &argv, .become = true};
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    if (exec_check_command(x, &cmd, "reading CRIU's figures", &r, err) < 0)
+        return -1;
+    strbuf_add(ret, r.out.data, r.out.len);
+    return 0;
+}
+
+/* With Kata they stay in the guest, beside the log. */
+static int figures_in_guest(struct exec *x, struct guest *guest, const char *log,
+                            struct strbuf *ret, struct error *err)
+{
+    cleanup_free char *folder = path_dir(log);
+    cleanup_strv struct strv argv = STRV_INIT;
+    strv_push_all(&argv, "sh", "-c",
+                  "[ ! -f \"$1/stats-dump\" ] || head -c 65536 \"$1/stats-dump\"", "sh", folder,
+                  NULL);
+    const struct guest_command cmd = {.argv = &argv};
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    if (guest_check(guest, &cmd, x->deadline, "reading CRIU's figures in the guest", &r, err) < 0)
+        return -1;
+    strbuf_add(ret, r.out.data, r.out.len);
+    return 0;
+}
+
+static int criu_figures(struct exec *x, const char *folder, struct guest *guest, const char *log,
+                        struct criu_stats *ret, struct error *err)
+{
+    cleanup_strbuf struct strbuf bytes = STRBUF_INIT;
+    *ret = (struct criu_stats){0};
+    if (figures_on_host(x, folder, &bytes, err) < 0)
+        return -1;
+    if (bytes.len == 0 && guest && log && figures_in_guest(x, guest, log, &bytes, err) < 0)
+        return -1;
+    if (bytes.len == 0)
+        return 0;
+    return criu_stats_parse(bytes.data, bytes.len, "stats-dump", ret, err);
+}
+
+int checkpoint_emit_sample(struct exec *x, const struct plan_step *step,
+                           const struct checkpoint_time *time, bool running, const char *folder,
+                           struct guest *guest, const char *log, struct error *err)
+{
+    struct metric metrics[MAX_METRICS];
+    size_t n = 0;
+    double bytes = 0;
+    struct criu_stats stats;
+    if (image_bytes(x, folder, &bytes, err) < 0 ||
+        criu_figures(x, folder, guest, log, &stats, err) < 0)
+        return -1;
+    metrics[n++] = (struct metric){"wall", "ns", (double)time->wall};
+    metrics[n++] = (struct metric){"still_running", "bool", running};
+    if (bytes > 0)
+        metrics[n++] = (struct metric){"image_bytes", "bytes", bytes};
+    if (stats.has_dump)
+        n += criu_stats_metrics(&stats, metrics + n);
+    int sample = step->sample ? step->sample : 1;
+    return exec_sample(x, sample, metrics, n, err);
+}

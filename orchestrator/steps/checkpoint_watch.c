@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A checkpoint, watched: one look every half second. The looks run in the guest, beside CRIU; what
+ * they cost the checkpoint is measured (docs/benchmarks.md). */
+#include "steps/checkpoint_watch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/parse.h"
+#include "criu/phase.h"
+
+extern const char script_checkpoint_look[], script_checkpoint_host[];
+
+#define PACE      (500 * NSEC_PER_MSEC)
+#define LOOK_TIME (20 * NSEC_PER_SEC) /* the longest one look may take; emulated guests are slow   \
+                                       */
+#define OPEN_TIME (20 * NSEC_PER_SEC)
+#define TICK      (100 * NSEC_PER_MSEC)
+#define LOG_TAIL  16384
+/* containerd moves a little when it has nothing to do: more clock ticks than this between two looks
+ * are work (100 in a second, by what Linux calls USER_HZ). */
+#define IDLE_TICKS 2
+
+/* What moves, as one look saw it. */
+struct motion {
+    int64_t ticks;  /* CRIU's */
+    int64_t host;   /* of the host's side; -1: not looked at */
+    int64_t offset; /* in the log */
+};
+
+static bool is_fatal(const struct error *e)
+{
+    return e->code == ERR_INTERRUPTED || e->code == ERR_UNREACHABLE;
+}
+
+int checkpoint_watch_open(struct checkpoint_watch *w, struct exec *x, const struct run_container *c,
+                          struct error *err)
+{
+    const struct guest_spec spec = {.sandbox = c->id, .runtime = c->runtime};
+    cleanup_error struct error failure = ERROR_INIT;
+    w->id = xstrdup(c->id);
+    if (guest_open(x->host, &spec, deadline_min(x->deadline, deadline_in(OPEN_TIME)), &w->guest,
+                   &failure) == 0)
+        return 0;
+    if (is_fatal(&failure)) {
+        error_move(err, &failure);
+        return -1;
+    }
+    w->why_not = xstrdup(failure.message);
+    return 0;
+}
+
+void checkpoint_watch_release(struct checkpoint_watch *w)
+{
+    guest_close(w->guest);
+    free(w->id);
+    free(w->log);
+    free(w->why_not);
+    strv_release(&w->pids);
+    strbuf_release(&w->log_tail);
+    *w = (struct checkpoint_watch)CHECKPOINT_WATCH_INIT;
+}
+
+/* --- one look --------------------------------------------------------------------------------- */
+
+/* "criu TICKS PID…" */
+static void take_processes(struct checkpoint_watch *w, char *line, struct motion *m)
+{
+    char *rest = line;
+    (void)strsep(&rest, " ");
+    const char *ticks = strsep(&rest, " ");
+    if (!ticks || !parse_int(ticks, &m->ticks))
+        m->ticks = 0;
+    w->criu_runs = false;
+    for (char *pid; rest && (pid = strsep(&rest, " "));) {
+        int64_t number;
+        if (!parse_int(pid, &number))
+            continue;
+        w->criu_runs = true;
+        if (!strv_contains(&w->pids, pid))
+            strv_push(&w->pids, pid);
+    }
+}
+
+static void take_log(struct checkpoint_watch *w, struct criu_phase *phase, const char *data,
+                     size_t len)
+{
+    w->offset += (int64_t)len;
+    criu_phase_add(phase, data, len);
+    strbuf_add(&w->log_tail, data, len);
+    if (w->log_tail.len > 2 * LOG_TAIL)
+        strbuf_consume(&w->log_tail, w->log_tail.len - LOG_TAIL);
+    if (phase->name)
+        w->phase = phase->name;
+}
+
+/* Lines up to an empty one, then bytes of the log. */
+static void take_look(struct checkpoint_watch *w, struct criu_phase *phase, struct strbuf *out,
+                      struct motion *m)
+{
+    char *at = out->data, *end = out->data + out->len;
+    while (at < end) {
+        char *newline = memchr(at, '\n', (size_t)(end - at));
+        if (!newline)
+            return;
+        *newline = '\0';
+        char *line = at;
+        at = newline + 1;
+        if (!*line)
+            break;
+        if (strncmp(line, "criu ", 5) == 0)
+            take_processes(w, line, m);
+        else if (strncmp(line, "log /", 5) == 0 && !w->log)
+            w->log = xstrdup(line + 4);
+    }
+    if (at < end)
+        take_log(w, phase, at, (size_t)(end - at));
+}
+
+/* Nothing of CRIU runs: it has not begun, or it has ended and the rest is the host's. */
+static int look_at_host(struct exec *x, struct motion *m, struct error *err)
+{
+    cleanup_strv struct strv argv = STRV_INIT;
+    strv_push_all(&argv, "sh", "-c", script_checkpoint_host, NULL);
+    const struct command cmd = {.argv = &argv};
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    if (transport_run(x->host, &cmd, deadline_in(LOOK_TIME), &r, err) < 0)
+        return -1;
+    strbuf_rtrim(&r.out);
+    if (!parse_int(strbuf_str(&r.out), &m->host))
+        m->host = -1;
+    return 0;
+}
+
+static int look(struct checkpoint_watch *w, struct exec *x, struct criu_phase *phase,
+                struct motion *m, struct error *err)
+{
+    cleanup_strv struct strv argv = STRV_INIT;
+    strv_push_all(&argv, "sh", "-c", script_checkpoint_look, "sh", w->id, NULL);
+    strv_printf(&argv, "%lld", (long long)w->offset);
+    strv_push(&argv, w->log ? w->log : "");
+    strv_extend(&argv, &w->pids);
+    const struct guest_command cmd = {.argv = &argv};
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    if (guest_run(w->guest, &cmd, deadline_in(LOOK_TIME), &r, err) < 0)
+        return -1;
+    m->host = -1;
+    take_look(w, phase, &r.out, m);
+    m->offset = w->offset;
+    return w->criu_runs ? 0 : look_at_host(x, m, err);
+}
+
+static bool moved(const struct motion *before, const struct motion *now)
+{
+    if (now->ticks != before->ticks || now->offset != before->offset)
+        return true;
+    return now->host >= 0 && (before->host < 0 || now->host - before->host > IDLE_TICKS);
+}
+
+/* --- waiting ---------------------------------------------------------------------------------- */
+
+static int show(const struct checkpoint_watch *w, const struct criu_phase *phase, struct exec *x,
+                struct error *err)
+{
+    if (!w->phase)
+        return 0;
+    if (!w->criu_runs)
+        return exec_progress(x, "CRIU is done, the runtime goes on", 0, -1, err);
+    int64_t in_it = phase->last - phase->since;
+    cleanup_free char *time = duration_format(in_it > 0 ? in_it : 0);
+    cleanup_free char *text = xasprintf("CRIU: %s, %s in it", w->phase, time);
+    return exec_progress(x, text, 0, -1, err);
+}
+
+/* Wait for the client until `until`. 1: it has ended. 0: it has not. */
+static int wait_client(struct exec *x, struct proc *client, int64_t until, struct error *err)
+{
+    while (!proc_ended(client, NULL)) {
+        size_t index;
+        cleanup_error struct error failure = ERROR_INIT;
+        int64_t next = deadline_min(deadline_min(until, x->deadline), deadline_in(TICK));
+        events_tick(x->events);
+        if (proc_wait_any(&client, 1, next, &index, &failure) == 0)
+            continue;
+        if (failure.code != ERR_TIMEOUT || clock_now() >= x->deadline) {
+            error_move(err, &failure);
+            return -1;
+        }
+        if (clock_now() >= until)
+            return 0;
+    }
+    return 1;
+}
+
+/* One look that failed is no reason to leave the checkpoint: from then on nothing is watched. */
+static int give_up(struct checkpoint_watch *w, struct exec *x, struct error *why, struct error *err)
+{
+    if (is_fatal(why)) {
+        error_move(err, why);
+        return -1;
+    }
+    guest_close(steal(&w->guest));
+    w->why_not = xstrdup(why->message);
+    return exec_note(x, err, "the checkpoint is not watched any further: %s", why->message);
+}
+
+int checkpoint_watch_wait(struct checkpoint_watch *w, struct exec *x, struct proc *client,
+                          int64_t stall_after, bool *ret_stalled, struct error *err)
+{
+    struct motion before = {.host = -1}, now = {.host = -1};
+    struct criu_phase phase = CRIU_PHASE_INIT;
+    *ret_stalled = false;
+    w->quiet_since = clock_now();
+    for (;;) {
+        int ended = wait_client(x, client, w->guest ? deadline_in(PACE) : DEADLINE_NEVER, err);
+        if (ended != 0)
+            return ended < 0 ? -1 : 0;
+        cleanup_error struct error failure = ERROR_INIT;
+        if (look(w, x, &phase, &now, &failure) < 0) {
+            if (give_up(w, x, &failure, err) < 0)
+                return -1;
+            continue;
+        }
+        if (moved(&before, &now))
+            w->quiet_since = clock_now();
+        before = now;
+        if (show(w, &phase, x, err) < 0)
+            return -1;
+        if (clock_now() - w->quiet_since >= stall_after && !proc_ended(client, NULL)) {
+            *ret_stalled = true;
+            return 0;
+        }
+    }
+}
+
+/* --- ending it -------------------------------------------------------------------------------- */
+
+/* Looks once more for what is the container's, and ends just that. */
+int checkpoint_kill_criu(struct exec *x, const char *id, const char *runtime, struct error *err)
+{
+    const struct run_container c = {.id = (char *)id, .runtime = (char *)runtime};
+    cleanup_checkpoint_watch struct checkpoint_watch w = CHECKPOINT_WATCH_INIT;
+    struct criu_phase phase = CRIU_PHASE_INIT;
+    struct motion m = {0};
+    if (checkpoint_watch_open(&w, x, &c, err) < 0)
+        return -1;
+    if (!w.guest)
+        return 0; /* a guest that is gone has taken its CRIU along */
+    if (look(&w, x, &phase, &m, err) < 0)
+        return -1;
+    if (w.pids.len == 0)
+        return 0;
+    cleanup_strv struct strv argv = STRV_INIT;
+    strv_push_all(&argv, "sh", "-c", "kill -KILL \"$@\"", "sh", NULL);
+    strv_extend(&argv, &w.pids);
+    const struct guest_command cmd = {.argv = &argv};
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    return guest_run(w.guest, &cmd, deadline_in(LOOK_TIME), &r, err);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Phases of a dump, read from a log that comes in pieces. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "criu/phase.h"
+
+static const char log_text[] = "(00.000015) Version: 4.1.1 (gitid 0)\n"
+                               "(00.010000) Dumping processes (pid: 812 comm: sh)\n"
+                               "(00.120000) Seized task 812, state 0\n"
+                               "(00.200000) Obtaining task stat ... \n"
+                               "(00.300000) Parasite syscall_ip at 0x401000\n";
+
+static void names_the_phase_and_its_begin(void **state)
+{
+    (void)state;
+    struct criu_phase p = CRIU_PHASE_INIT;
+    criu_phase_add(&p, log_text, strlen(log_text));
+    assert_string_equal(p.name, "infecting a process");
+    assert_int_equal(p.since, 300000000);
+    assert_int_equal(p.last, 300000000);
+    static const char more[] = "(00.400000) nothing of note\n";
+    criu_phase_add(&p, more, strlen(more));
+    assert_string_equal(p.name, "infecting a process");
+    assert_int_equal(p.last - p.since, 100000000);
+}
+
+static void takes_pieces_of_any_size(void **state)
+{
+    (void)state;
+    struct criu_phase p = CRIU_PHASE_INIT;
+    for (size_t i = 0; i < strlen(log_text); i++)
+        criu_phase_add(&p, log_text + i, 1);
+    assert_string_equal(p.name, "infecting a process");
+    assert_int_equal(p.since, 300000000);
+}
+
+static void a_line_that_has_not_ended_says_nothing(void **state)
+{
+    (void)state;
+    struct criu_phase p = CRIU_PHASE_INIT;
+    static const char part[] = "(00.010000) Dumping processes (pid: 812";
+    criu_phase_add(&p, part, strlen(part));
+    assert_null(p.name);
+    assert_int_equal(p.last, -1);
+}
+
+static void survives_what_is_no_log(void **state)
+{
+    (void)state;
+    struct criu_phase p = CRIU_PHASE_INIT;
+    char junk[5000];
+    for (size_t i = 0; i < sizeof(junk); i++)
+        junk[i] = (char)(i * 31);
+    criu_phase_add(&p, junk, sizeof(junk));
+    criu_phase_add(&p, "\n\n", 2);
+    criu_phase_add(&p, log_text, strlen(log_text));
+    assert_string_equal(p.name, "infecting a process");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_the_phase_and_its_begin),
+        cmocka_unit_test(takes_pieces_of_any_size),
+        cmocka_unit_test(a_line_that_has_not_ended_says_nothing),
+        cmocka_unit_test(survives_what_is_no_log),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
