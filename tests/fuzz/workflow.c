@@ -3,8 +3,8 @@
  * be shown on a terminal. */
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -13,14 +13,21 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static char folder[] = "/tmp/kataloop-fuzz-XXXXXX";
+
+static void remove_folder(void)
+{
+    cleanup_error struct error unheard = ERROR_INIT; /* what is left is a small file in /tmp */
+    (void)fs_remove_tree(folder, &unheard);
+}
+
 /* The file is at the same place each time, in a folder that is made once. */
 static const char *place(void)
 {
     static char path[64];
     if (path[0])
         return path;
-    char folder[] = "/tmp/kataloop-fuzz-XXXXXX";
-    if (!mkdtemp(folder))
+    if (!mkdtemp(folder) || atexit(remove_folder) != 0)
         abort();
     snprintf(path, sizeof(path), "%s/f.yaml", folder);
     return path;
