@@ -28,7 +28,7 @@ static void put_clean(struct strbuf *out, const char *data, size_t len)
 
 static void put_name(struct strbuf *out, const char *name)
 {
-    strbuf_putc(out, '[');
+    strbuf_puts(out, *name ? "[" : "[(no name)");
     for (size_t n = 0; *name && n < BUNDLE_NAME_MAX / 4; name++, n++) {
         unsigned char c = (unsigned char)*name;
         if (c < 0x20 || c >= 0x7f || c == '[' || c == ']')

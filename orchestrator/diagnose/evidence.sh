@@ -35,8 +35,8 @@ exec 2>/dev/null
 
 has() { command -v "$1" >/dev/null; }
 # Not by "$*": that joins with whatever IFS is at the moment.
-item() { printf '\n%s item' "$mark" && printf ' %s' "$@" && echo; }
-tail_item() { printf '\n%s tail' "$mark" && printf ' %s' "$@" && echo; }
+item() { printf '\n%s item %s %s\n' "$mark" "$1" "$2"; }
+tail_item() { printf '\n%s tail %s %s\n' "$mark" "$1" "$2"; }
 none() { printf '\n%s none 0 %s\n%s\n' "$mark" "$1" "$2"; }
 # bounded SECONDS COMMAND…: both outputs of it, no longer than that where there is a `timeout`.
 if has timeout; then
@@ -278,8 +278,8 @@ for line in $(head -c 65536 /proc/self/mountinfo); do
     esac
     IFS=$newline
 done
-groups=''
 IFS=' '
+groups=''
 for this in $targets $crius $agents; do
     IFS=$newline
     for line in $(head -c 4096 "/proc/$this/cgroup"); do
@@ -289,6 +289,7 @@ for this in $targets $crius $agents; do
         *:freezer:/*) path=$freezer1$path ;;
         *) continue ;;
         esac
+        path=${path%/}
         # The group and all above it: freezing any of them freezes it.
         while [ -n "$path" ] && [ "$path" != "$cgroup2" ] && [ "$path" != "$freezer1" ]; do
             case "$newline$groups$newline" in
@@ -298,6 +299,7 @@ for this in $targets $crius $agents; do
             path=${path%/*}
         done
     done
+    IFS=' '
 done
 IFS=$newline
 set --

@@ -6,8 +6,8 @@ mark=$1 space=$2 id=$3
 exec 2>/dev/null
 
 has() { command -v "$1" >/dev/null; }
-item() { printf '\n%s item %s\n' "$mark" "$*"; }
-tail_item() { printf '\n%s tail %s\n' "$mark" "$*"; }
+item() { printf '\n%s item %s %s\n' "$mark" "$1" "$2"; }
+tail_item() { printf '\n%s tail %s %s\n' "$mark" "$1" "$2"; }
 none() { printf '\n%s none 0 %s\n%s\n' "$mark" "$1" "$2"; }
 if has timeout; then
     bounded() { timeout "$@" 2>&1; }

@@ -201,7 +201,7 @@ static void what_is_written_can_be_read(void **state)
     bundle_put(&text, "odd [1]\n", odd, sizeof(odd) - 1, 1000, false);
     bundle_put(&text, "head", "0123456789", 10, 4, false);
     bundle_put(&text, "tail", "0123456789", 10, 4, true);
-    bundle_put(&text, "empty", "", 0, 4, true);
+    bundle_put(&text, "", "", 0, 4, true);
     bundle_put_missing(&text, "gone", "no\nsuch");
     cleanup_free char *longest = xcalloc(1, BUNDLE_LINE_MAX);
     bundle_put(&text, "long", longest, BUNDLE_LINE_MAX, BUNDLE_LINE_MAX, false);
@@ -220,6 +220,7 @@ static void what_is_written_can_be_read(void **state)
     assert_string_equal(b.items[1].lines.items[0], "0123");
     assert_string_equal(b.items[1].cut, "6 bytes are left out");
     assert_string_equal(b.items[2].lines.items[0], "6789");
+    assert_string_equal(b.items[3].name, "(no name)");
     assert_int_equal(b.items[3].lines.len, 0);
     assert_string_equal(b.items[4].missing, "no");
     assert_string_equal(b.items[5].cut, "6145 bytes are left out");
