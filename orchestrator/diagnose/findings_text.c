@@ -60,6 +60,25 @@ static void put_command(const struct page *p, const char *command)
     }
 }
 
+/* An item's name with its long ids cut short: the line's number leads to the whole. */
+static char *short_name(const char *name)
+{
+    enum { LONG = 24, SHORT = 12 };
+    struct strbuf out = STRBUF_INIT;
+    while (*name) {
+        size_t digits = strspn(name, "0123456789abcdef");
+        if (digits >= LONG) {
+            strbuf_add(&out, name, SHORT);
+            strbuf_puts(&out, "...");
+        } else {
+            digits = digits > 0 ? digits : 1;
+            strbuf_add(&out, name, digits);
+        }
+        name += digits;
+    }
+    return strbuf_steal(&out);
+}
+
 static void put_evidence(const struct page *p, const struct finding *f)
 {
     if (f->n_evidence > 0)
@@ -68,9 +87,18 @@ static void put_evidence(const struct page *p, const struct finding *f)
         const struct evidence *e = &f->evidence[i];
         cleanup_strbuf struct strbuf line = STRBUF_INIT;
         cleanup_free char *number = e->line > 0 ? xasprintf("%d", e->line) : xstrdup("-");
-        cleanup_free char *whole = xasprintf("%5s  %s: %s", number, e->item, e->text);
+        cleanup_free char *name = short_name(e->item), *text = short_name(e->text);
+        cleanup_free char *whole = xasprintf("%5s  %s: %s", number, name, text);
         cleanup_free char *clean = text_clean_string(whole);
-        text_wrap(clean, p->width, 9, &line);
+        if (text_width(clean) <= p->width) {
+            strbuf_printf(p->out, "%s\n", clean);
+            continue;
+        }
+        cleanup_free char *clean_name = text_clean_string(name);
+        cleanup_free char *clean_text = text_clean_string(text);
+        strbuf_printf(p->out, "%5s  %s:\n", number, clean_name);
+        cleanup_free char *below = xasprintf("         %s", clean_text);
+        text_wrap(below, p->width, 9, &line);
         strbuf_puts(p->out, strbuf_str(&line));
     }
 }

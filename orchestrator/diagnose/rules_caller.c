@@ -32,10 +32,11 @@ static void check_no_answer(const struct scene *s, const struct rule *r, struct 
 {
     if (!s->finished || s->criu_alive)
         return;
-    bool waiting = s->stalled || is(s->client, "running") || is(s->client, "killed");
-    bool seen_waiting = spot_is(s->client_alive) && s->log_age >= QUIET_SECONDS;
+    bool quiet = s->log_age >= QUIET_SECONDS;
+    bool waiting = s->stalled || (quiet && is(s->client, "running"));
+    bool seen_waiting = quiet && spot_is(s->client_alive);
     bool zombie = s->criu != NULL; /* and not alive */
-    if (!waiting && !seen_waiting && !(zombie && s->log_age >= QUIET_SECONDS))
+    if (!waiting && !seen_waiting && !(zombie && quiet))
         return;
     struct finding *f = finding_add(
         out, r, s->stalled ? CERTAIN : LIKELY,

@@ -28,6 +28,16 @@ static void show_freezer(struct finding *f, const struct freezer *z)
         finding_show(f, z->set);
 }
 
+/* The line that puts a process into that freezer. */
+static void show_cgroup(const struct scene *s, struct finding *f, const struct process *p,
+                        const struct freezer *z)
+{
+    const struct bundle_item *item = p ? bundle_find(s->bundle, "/proc/%d/cgroup", p->pid) : NULL;
+    int line = z->version == 2 ? item_prefix(item, "0::") : item_find(item, "freezer:");
+    if (line >= 0)
+        finding_show(f, (struct spot){item, line});
+}
+
 /* --- 1: the target is frozen ----------------------------------------------------------------- */
 
 /* Was the freezer cgroup handed over? With `criu swrk` the options are not on the command line, but
@@ -116,8 +126,7 @@ static void check_frozen_target(const struct scene *s, const struct rule *r, str
     }
     show_freezer(f, &s->target_freezer);
     if (s->criu_alive) {
-        finding_show(
-            f, spot_of(s, s->target, "cgroup", s->target_freezer.version == 2 ? "0::" : NULL));
+        show_cgroup(s, f, s->target, &s->target_freezer);
         cleanup_free char *item = xasprintf("/proc/%d/cmdline", s->criu->pid);
         struct spot told = spot_of(s, s->criu, "cmdline", "--freeze-cgroup");
         if (spot_is(told))
@@ -152,7 +161,7 @@ static void check_criu_frozen(const struct scene *s, const struct rule *r, struc
         finding_add(out, r, CERTAIN,
                     "CRIU itself (process %d) is in a frozen cgroup: it cannot run", s->criu->pid);
     show_freezer(f, &s->criu_freezer);
-    finding_show(f, spot_of(s, s->criu, "cgroup", s->criu_freezer.version == 2 ? "0::" : NULL));
+    show_cgroup(s, f, s->criu, &s->criu_freezer);
     finding_show(f, spot_of(s, s->criu, "wchan", NULL));
     finding_show(f, s->last_spot);
     finding_explain(f,

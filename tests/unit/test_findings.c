@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What is found in the bundles of tests/bundles: the name of each says what (README.md there). */
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "base/alloc.h"
+#include "base/fs.h"
+#include "diagnose/compare.h"
+#include "diagnose/findings.h"
+#include "diagnose/normal.h"
+#include "diagnose/rules.h"
+#include "report/text.h"
+
+#define FOLDER "tests/bundles"
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text), its = strlen(end);
+    return len >= its && strcmp(text + len - its, end) == 0;
+}
+
+static void read_bundle(const char *name, struct strbuf *text, struct bundle *ret)
+{
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_free char *path = path_join(FOLDER, name);
+    if (fs_read(path, BUNDLE_MAX, text, &err) < 0 ||
+        bundle_parse(text->data, text->len, name, ret, &err) < 0)
+        fail_msg("%s", err.message);
+}
+
+static int is_bundle(const struct dirent *e)
+{
+    return ends_with(e->d_name, ".evidence");
+}
+
+typedef void visit_fn(const char *name, const char *data, size_t len, const struct bundle *b);
+
+static void each_bundle(visit_fn *visit)
+{
+    struct dirent **names;
+    int n = scandir(FOLDER, &names, is_bundle, alphasort);
+    assert_true(n > 0);
+    for (int i = 0; i < n; i++) {
+        cleanup_strbuf struct strbuf text = STRBUF_INIT;
+        cleanup_bundle struct bundle b = BUNDLE_INIT;
+        read_bundle(names[i]->d_name, &text, &b);
+        visit(names[i]->d_name, text.data, text.len, &b);
+        free(names[i]);
+    }
+    free(names);
+}
+
+/* --- what is found --------------------------------------------------------------------------- */
+
+static void check_name(const char *name, const char *data, size_t len, const struct bundle *b)
+{
+    (void)data;
+    (void)len;
+    cleanup_findings struct findings f = FINDINGS_INIT;
+    findings_make(b, &f);
+    if (ends_with(name, ".healthy.evidence")) {
+        if (f.n > 0)
+            fail_msg("%s: nothing is to be found, but: %s", name, f.items[0].title);
+        assert_false(f.hang);
+        return;
+    }
+    cleanup_free char *rule = xstrndup(name, strcspn(name, "."));
+    if (f.n == 0)
+        fail_msg("%s: nothing was found", name);
+    if (strcmp(f.items[0].rule->id, rule) != 0)
+        fail_msg("%s: found %s: %s", name, f.items[0].rule->id, f.items[0].title);
+    for (size_t i = 0; i < f.n; i++) {
+        const struct finding *one = &f.items[i];
+        assert_true(one->n_evidence > 0);
+        assert_non_null(one->explanation);
+        assert_non_null(one->remedy);
+        assert_non_null(one->refuted_by);
+        assert_non_null(one->rule->references[0]);
+    }
+}
+
+static void the_cause_is_found_first_and_its_twin_is_silent(void **state)
+{
+    (void)state;
+    each_bundle(check_name);
+}
+
+static bool seen[64];
+
+static void note_rule(const char *name, const char *data, size_t len, const struct bundle *b)
+{
+    (void)data;
+    (void)len;
+    (void)b;
+    for (size_t i = 0; rules[i] && i < ARRAY_SIZE(seen); i++) {
+        size_t id = strlen(rules[i]->id);
+        if (strncmp(name, rules[i]->id, id) == 0 && name[id] == '.')
+            seen[i] = true;
+    }
+}
+
+static void every_rule_has_a_bundle(void **state)
+{
+    (void)state;
+    each_bundle(note_rule);
+    for (size_t i = 0; rules[i]; i++)
+        if (!seen[i])
+            fail_msg("no bundle for %s", rules[i]->id);
+}
+
+/* Each line of evidence stands where it is said to stand. */
+static void check_lines(const char *name, const char *data, size_t len, const struct bundle *b)
+{
+    cleanup_findings struct findings f = FINDINGS_INIT;
+    findings_make(b, &f);
+    for (size_t i = 0; i < f.n; i++)
+        for (size_t e = 0; e < f.items[i].n_evidence; e++) {
+            const struct evidence *at = &f.items[i].evidence[e];
+            const char *line = data;
+            for (int n = 1; at->line > 0 && n < at->line; n++)
+                line = strchr(line, '\n') + 1;
+            if (at->line > 0 &&
+                (line[0] != '|' || strncmp(line + 1, at->text, strlen(at->text)) != 0))
+                fail_msg("%s:%d: not `%s`", name, at->line, at->text);
+        }
+    (void)len;
+}
+
+static void evidence_stands_on_its_lines(void **state)
+{
+    (void)state;
+    each_bundle(check_lines);
+}
+
+static void check_output(const char *name, const char *data, size_t len, const struct bundle *b)
+{
+    (void)data;
+    (void)len;
+    cleanup_findings struct findings f = FINDINGS_INIT;
+    cleanup_strbuf struct strbuf text = STRBUF_INIT, json = STRBUF_INIT;
+    findings_make(b, &f);
+    findings_text(&f, 60, false, &text);
+    assert_null(strchr(strbuf_str(&text), '\033'));
+    assert_non_null(strstr(strbuf_str(&text),
+                           f.n > 0 ? certainty_name(f.items[0].certainty) : findings_headline(&f)));
+    findings_json(&f, &json);
+    json_t *root = json_loads(strbuf_str(&json), 0, NULL);
+    if (!root)
+        fail_msg("%s: no JSON", name);
+    assert_int_equal(json_array_size(json_object_get(root, "findings")), f.n);
+    json_decref(root);
+}
+
+static void findings_are_shown_as_text_and_as_json(void **state)
+{
+    (void)state;
+    each_bundle(check_output);
+}
+
+static void a_frozen_target_is_told_in_full(void **state)
+{
+    (void)state;
+    cleanup_strbuf struct strbuf text = STRBUF_INIT, out = STRBUF_INIT;
+    cleanup_bundle struct bundle b = BUNDLE_INIT;
+    cleanup_findings struct findings f = FINDINGS_INIT;
+    read_bundle("frozen-target.v2.evidence", &text, &b);
+    findings_make(&b, &f);
+    assert_true(f.hang);
+    assert_string_equal(findings_headline(&f),
+                        "the target's cgroup is frozen, and CRIU was not told to thaw it (no "
+                        "--freeze-cgroup)");
+    findings_text(&f, 100, false, &out);
+    static const char *const parts[] = {
+        "1. certain: the target's cgroup is frozen",
+        "frozen 1",
+        "no --freeze-cgroup among",
+        "Parasite syscall_ip at 0x401000",
+        "do_wait",
+        "--freeze-cgroup /sys/fs/cgroup/default/",
+        "echo 0 > /sys/fs/cgroup/default/",
+        "rule: frozen-target",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+        if (!strstr(strbuf_str(&out), parts[i]))
+            fail_msg("no `%s` in:\n%s", parts[i], strbuf_str(&out));
+}
+
+static void what_no_rule_knows_is_told_with_what_is_unusual(void **state)
+{
+    (void)state;
+    static const char text[] = "kataloop-evidence 1\n[caller]\n|stalled: yes\n[processes]\n"
+                               "|target 5\n|criu 6\n[/proc/6/status]\n|Name: criu\n"
+                               "|State: D (disk sleep)\n[/proc/6/wchan]\n|rpc_wait\n"
+                               "[/proc/6/cmdline]\n|criu\n|dump\n|-t\n|5\n[dmesg]\n"
+                               "|task criu:6 blocked for more than 120 seconds\n";
+    cleanup_bundle struct bundle b = BUNDLE_INIT;
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_findings struct findings f = FINDINGS_INIT;
+    cleanup_strbuf struct strbuf out = STRBUF_INIT;
+    assert_int_equal(bundle_parse(text, strlen(text), "b", &b, &err), 0);
+    findings_make(&b, &f);
+    assert_int_equal(f.n, 0);
+    assert_true(f.hang);
+    findings_text(&f, 0, false, &out);
+    assert_string_equal(strbuf_str(&out),
+                        "note: the bundle was cut off; what is missing was not judged\n\n"
+                        "no known cause fits; the unusual things are listed\n"
+                        "  - the checkpoint stalled\n"
+                        "  - criu (process 6) waits uninterruptibly in rpc_wait\n"
+                        "  - CRIU (process 6) is alive in state D, in rpc_wait\n"
+                        "  - CRIU runs and no log of it was found\n"
+                        "  - the kernel says: task criu:6 blocked for more than 120 seconds\n"
+                        "  - the bundle was cut off\n");
+}
+
+/* --- anything may come ----------------------------------------------------------------------- */
+
+static void check_cut(const char *name, const char *data, size_t len, const struct bundle *whole)
+{
+    (void)name;
+    (void)whole;
+    for (size_t cut = strlen("kataloop-evidence 1\n"); cut < len; cut += 1 + len / 60) {
+        cleanup_bundle struct bundle b = BUNDLE_INIT;
+        cleanup_error struct error err = ERROR_INIT;
+        cleanup_findings struct findings f = FINDINGS_INIT;
+        cleanup_free char *exact = xmalloc(cut);
+        memcpy(exact, data, cut);
+        assert_int_equal(bundle_parse(exact, cut, "cut", &b, &err), 0);
+        findings_make(&b, &f);
+        assert_false(f.complete);
+        assert_non_null(findings_headline(&f));
+    }
+}
+
+static void any_cut_is_survived(void **state)
+{
+    (void)state;
+    each_bundle(check_cut);
+}
+
+/* --- two of them -------------------------------------------------------------------------------
+ */
+
+static void compare_files(const char *left, const char *right, struct comparison *ret)
+{
+    cleanup_strbuf struct strbuf l = STRBUF_INIT, r = STRBUF_INIT;
+    cleanup_bundle struct bundle a = BUNDLE_INIT, b = BUNDLE_INIT;
+    read_bundle(left, &l, &a);
+    read_bundle(right, &r, &b);
+    comparison_make(&a, &b, ret);
+}
+
+static void the_frozen_cgroup_is_the_first_difference(void **state)
+{
+    (void)state;
+    cleanup_comparison struct comparison c = COMPARISON_INIT;
+    cleanup_strbuf struct strbuf text = STRBUF_INIT, json = STRBUF_INIT;
+    compare_files("frozen-target.running.healthy.evidence", "frozen-target.v2.evidence", &c);
+    assert_true(c.n >= 1);
+    assert_string_equal(c.items[0].what, "target: frozen");
+    assert_string_equal(c.items[0].left, "no");
+    assert_string_equal(c.items[0].right, "yes");
+    comparison_text(&c, "manual", "agent", 0, &text);
+    assert_non_null(strstr(strbuf_str(&text), "- manual\n+ agent\n\n1. target: frozen"));
+    comparison_json(&c, "manual", "agent", &json);
+    json_t *root = json_loads(strbuf_str(&json), 0, NULL);
+    assert_non_null(root);
+    json_decref(root);
+}
+
+static void what_a_spawner_changes_is_a_difference(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bundle, *what, *left, *right;
+    } cases[] = {
+        {"spawner.sigchld-blocked.evidence", "CRIU: blocked signals", "none", "CHLD"},
+        {"spawner.nofile.evidence", "CRIU: Max open files", "1048576", "64"},
+        {"spawner.stdio.evidence", "CRIU: descriptor 1", "/dev/null", "closed"},
+        {"ptrace-forbidden.capability-live.evidence", "CRIU: effective capabilities",
+         "000001ffffffffff", "000001fffff7ffff"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_comparison struct comparison c = COMPARISON_INIT;
+        compare_files("frozen-target.v2.healthy.evidence", cases[i].bundle, &c);
+        size_t at = 0;
+        while (at < c.n && strcmp(c.items[at].what, cases[i].what) != 0)
+            at++;
+        if (at == c.n)
+            fail_msg("%s: no difference of %s", cases[i].bundle, cases[i].what);
+        assert_string_equal(c.items[at].left, cases[i].left);
+        assert_string_equal(c.items[at].right, cases[i].right);
+    }
+}
+
+static void a_bundle_does_not_differ_from_itself(void **state)
+{
+    (void)state;
+    cleanup_comparison struct comparison c = COMPARISON_INIT;
+    compare_files("frozen-target.v2.evidence", "frozen-target.v2.evidence", &c);
+    assert_int_equal(c.n, 0);
+    assert_true(c.same > 20);
+}
+
+static void noise_is_taken_out_of_text(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *want;
+    } cases[] = {
+        {"", ""},
+        {"plain text 12", "plain text 12"},
+        {"socket:[123456]", "socket:[N]"},
+        {"at 0x7f2d1c0a3a47.", "at ADDRESS."},
+        {"/a/4f2a9c1b7e6d5f4a3b2c/b", "/a/ID/b"},
+        {"nerdctl:4f2a9c1b7e6d5f4a:x", "nerdctl:ID:x"},
+        {"ext4 x86_64 v20261124a", "ext4 x86_64 v20261124a"},
+        {"0x", "0x"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_free char *got = normal_text(cases[i].text);
+        assert_string_equal(got, cases[i].want);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_cause_is_found_first_and_its_twin_is_silent),
+        cmocka_unit_test(every_rule_has_a_bundle),
+        cmocka_unit_test(evidence_stands_on_its_lines),
+        cmocka_unit_test(findings_are_shown_as_text_and_as_json),
+        cmocka_unit_test(a_frozen_target_is_told_in_full),
+        cmocka_unit_test(what_no_rule_knows_is_told_with_what_is_unusual),
+        cmocka_unit_test(any_cut_is_survived),
+        cmocka_unit_test(the_frozen_cgroup_is_the_first_difference),
+        cmocka_unit_test(what_a_spawner_changes_is_a_difference),
+        cmocka_unit_test(a_bundle_does_not_differ_from_itself),
+        cmocka_unit_test(noise_is_taken_out_of_text),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
