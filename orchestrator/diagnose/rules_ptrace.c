@@ -115,16 +115,18 @@ static bool find_yama(const struct scene *s, const struct process *p, struct rea
     const struct bundle_item *item = bundle_find(s->bundle, "/proc/sys/kernel/yama/ptrace_scope");
     const char *scope = item_line(item, 0);
     bool none = scope && strcmp(scope, "3") == 0;
-    bool admin =
-        scope && strcmp(scope, "2") == 0 && p && p->has_status && !has_cap(p, CAP_SYS_PTRACE_BIT);
+    bool admin = scope && strcmp(scope, "2") == 0 && (!p || !has_cap(p, CAP_SYS_PTRACE_BIT));
     if (!none && !admin)
         return false;
     *ret = (struct reason){
-        .certainty = CERTAIN,
-        .title = none ? xstrdup("ptrace is switched off by Yama (ptrace_scope 3)")
-                      : xasprintf("Yama wants CAP_SYS_PTRACE (ptrace_scope 2), and %s (process %d) "
-                                  "does not have it",
-                                  p->name, p->pid),
+        .certainty = none || p ? CERTAIN : POSSIBLE,
+        .title =
+            none ? xstrdup("ptrace is switched off by Yama (ptrace_scope 3)")
+            : p  ? xasprintf("Yama wants CAP_SYS_PTRACE (ptrace_scope 2), and %s (process %d) "
+                              "does not have it",
+                             p->name, p->pid)
+                 : xstrdup("Yama wants CAP_SYS_PTRACE (ptrace_scope 2), which CRIU, gone by now, "
+                            "may have lacked"),
         .at = {item, 0},
         .remedy = none ? "Until the next boot 3 cannot be taken back: boot the guest without it."
                        : "Give CRIU the capability, or lower the scope in the guest:",
@@ -136,7 +138,7 @@ static bool find_yama(const struct scene *s, const struct process *p, struct rea
 
 static bool find_capability(const struct scene *s, const struct process *p, struct reason *ret)
 {
-    if (!p || !p->has_status || has_cap(p, CAP_SYS_PTRACE_BIT))
+    if (!p || has_cap(p, CAP_SYS_PTRACE_BIT))
         return false;
     *ret = (struct reason){
         .certainty = CERTAIN,
@@ -153,8 +155,7 @@ static bool find_capability(const struct scene *s, const struct process *p, stru
 
 static bool find_admin(const struct scene *s, const struct process *p, struct reason *ret)
 {
-    if (!p || !p->has_status || has_cap(p, CAP_SYS_ADMIN_BIT) ||
-        has_cap(p, CAP_CHECKPOINT_RESTORE_BIT))
+    if (!p || has_cap(p, CAP_SYS_ADMIN_BIT) || has_cap(p, CAP_CHECKPOINT_RESTORE_BIT))
         return false;
     *ret = (struct reason){
         .certainty = CERTAIN,
@@ -253,6 +254,8 @@ static void check_ptrace_forbidden(const struct scene *s, const struct rule *r,
         return;
     /* CRIU itself is the witness; when it is gone, what started it passed its own on. */
     const struct process *p = s->criu_alive ? s->criu : s->spawner;
+    if (p && !p->has_status)
+        p = NULL;
     bool said_something = spot_is(refusal) || s->criu_alive || s->log || s->said;
     size_t before = out->n;
     for (size_t i = 0; said_something && i < ARRAY_SIZE(reasons); i++) {
