@@ -7,8 +7,8 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 
-#define TAKE_TIME (60 * NSEC_PER_SEC) /* emulated machines are slow; elsewhere it takes under 1 s  \
-                                       */
+/* Emulated machines are slow; elsewhere it takes less than a second. */
+#define TAKE_TIME (60 * NSEC_PER_SEC)
 
 static int run_in_guest(void *self, const char *script, const struct strv *args, int64_t deadline,
                         struct run_result *ret, struct error *err)

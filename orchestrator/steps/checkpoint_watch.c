@@ -14,8 +14,7 @@
 extern const char script_checkpoint_look[], script_checkpoint_host[];
 
 #define PACE      (500 * NSEC_PER_MSEC)
-#define LOOK_TIME (20 * NSEC_PER_SEC) /* the longest one look may take; emulated guests are slow   \
-                                       */
+#define LOOK_TIME (20 * NSEC_PER_SEC) /* the longest one look may take, in an emulated guest */
 #define OPEN_TIME (20 * NSEC_PER_SEC)
 #define TICK      (100 * NSEC_PER_MSEC)
 #define LOG_TAIL  16384
