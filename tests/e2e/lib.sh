@@ -36,6 +36,8 @@ ok() {
     fi
 }
 
+not() { ! "$@"; }
+
 # run COMMAND…: keeps its exit status in $status, its outputs in $out and $err.
 run() {
     status=0
