@@ -75,7 +75,9 @@ static int no_answer(const struct console *c, enum error_code code, const char *
         error_set(err, ERR_FAILED, "%s: %s", what, causes[i].means);
         return error_hint(err, "%s", causes[i].hint);
     }
-    error_set(err, code, "%s%s%s", what, *said ? ": " : "", said);
+    /* Under a command that is the command's output, encoded. */
+    bool telling = *said && !c->reply.started;
+    error_set(err, code, "%s%s%s", what, telling ? ": " : "", telling ? said : "");
     return error_hint(err, "is debug_console_enabled set in Kata's configuration, and does the "
                            "container still run?");
 }

@@ -51,8 +51,7 @@ struct guest_command {
     guest_output *output; /* called with what comes, as it comes; then nothing of it is kept in the
                              result, and max_output does not count. NULL: kept */
     void *output_data;
-    bool live; /* bring over each piece of standard output when it is written (but for the last 15
-                  bytes before a pause); else in large pieces, which is faster */
+    bool live; /* bring over each piece when it is written; else in large ones, which costs less */
 };
 
 enum { GUEST_OUTPUT_MAX = 16 * 1024 * 1024 };

@@ -28,10 +28,10 @@ void guest_hello(const char *token, struct strbuf *ret)
  * typed, p the command's process group, g the signal it gets next. Descriptor 3 leads to the
  * encoder of standard error, 4 to the terminal.
  *
- * O encodes as od does, E standard output, D decodes what was typed, R runs the command, W says its
- * status, J is the job and K the request. The job ignores TERM, so that the encoders live to bring
- * what the command says at its end, and TTIN, so that a read from the terminal fails instead of
- * stopping everything. */
+ * O encodes as od does, L the same of each piece as it comes (od alone keeps up to 15 bytes back),
+ * E standard output, D decodes what was typed, R runs the command, W says its status, J is the job
+ * and K the request. The job ignores TERM, so that the encoders live to bring what the command says
+ * at its end, and TTIN, so that a read from the terminal fails instead of stopping everything. */
 static const char definitions[] =
     "PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin;export PATH;"
     "set -m;p=;v=\n"
@@ -40,15 +40,19 @@ static const char definitions[] =
     "H(){ hexdump -v -e \"16/1 \\\" %0$1\\\" \\\"\\n\\\"\";}\n"
     "case $(printf a|od -An -v -tx1) in *61)O(){ od -An -v -t$1;};;"
     "*)O(){ case $1 in x1)H 2x;;*)H 3o;;esac;};;esac\n"
-    "case $(printf a|base64)$(printf YQ==|base64 -d) in YQ==a)E(){ case $m in b)base64;;*)O "
+    "command -v dd >&2&&L(){ while s=$({ dd bs=65536 count=1|O $1 >&4;} 2>&1);do case $s in "
+    "0+0*|[!0-9]*|'')break;;esac;done;}||L(){ O $1;}\n"
+    "case $(printf a|base64)$(printf YQ==|base64 -d) in YQ==a)E(){ case $m in b)base64;;*)L "
     "x1;;esac;};"
     "D(){ printf %s \"$1\"|base64 -d;};b=b;;"
-    "*)E(){ O x1;};D(){ printf '%s\\n' \"$1\"|while IFS= read -r l;do printf \"$l\";done;};b=o;"
+    "*)E(){ case $m in b)O x1;;*)L x1;;esac;};D(){ printf '%s\\n' \"$1\"|while IFS= read -r l;do "
+    "printf \"$l\";done;};b=o;"
     "case $(printf a|O x1) in *61*);;*)b=n;;esac;;esac\n"
     "R(){ if [ \"$v\" ];then D \"$v\"|(trap - TERM;exec 2>&3 3>&- 4>&-;exec \"$@\");"
     "else (trap - TERM;exec </dev/null 2>&3 3>&- 4>&-;exec \"$@\");fi;}\n"
     "W(){ R \"$@\";printf '\\n%s=%s\\n' $n $? >&4;}\n"
-    "J(){ trap '' TERM TTIN TTOU TSTP;{ W \"$@\"|E >&4;} 3>&1 >&4|O o1;}\n"
+    "J(){ trap '' TERM TTIN TTOU TSTP;{ W \"$@\"|E >&4;} 3>&1 >&4|case $m in b)O o1;;"
+    "*)L o1;;esac;}\n"
     "K(){ n=$1 m=$2;shift 2;g=TERM;printf '\\n%s<\\n' $n;J \"$@\" 4>&1&p=$!;"
     "until wait $p;do kill -0 $p||break;done;p=;v=;printf '\\n%s>\\n' $n;}\n";
 

@@ -3,7 +3,6 @@ TYPED once it has said WAIT_FOR, show what it says. Ends with its exit status, o
 terminal was not left as it was found. In TYPED, a backslash escapes as in Python."""
 import fcntl
 import os
-import pty
 import select
 import struct
 import sys
@@ -11,13 +10,16 @@ import termios
 import time
 
 rows, columns, wait_for, typed = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
-pid, fd = pty.fork()
+fd, slave = os.openpty()
+fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+pid = os.fork()
 if pid == 0:
-    # The size is set before the command starts.
-    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    os.setsid()
+    fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+    for standard in range(3):
+        os.dup2(slave, standard)
     os.execvp(sys.argv[5], sys.argv[5:])
-# A terminal's settings can be read at either end; the slave is kept open to read them at the end.
-slave = os.open(os.ptsname(fd), os.O_RDWR | os.O_NOCTTY)
+# The settings are read at this end of the terminal, which therefore stays open.
 before = termios.tcgetattr(slave)
 said, status, end = b"", None, time.time() + 240
 while time.time() < end:
