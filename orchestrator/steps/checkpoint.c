@@ -16,6 +16,11 @@ static const struct field fields[] = {
     {"leave_running", FIELD_BOOL, FIELD_PRIMARY, "true", NULL, NULL, NULL,
      "the container goes on afterwards"},
     {"keep", FIELD_BOOL, 0, "false", NULL, NULL, NULL, "leave the images on the host"},
+    {"watch", FIELD_BOOL, 0, "true", NULL, NULL, NULL,
+     "follow CRIU in the guest meanwhile, and find out why it hangs or fails"},
+    {"follow", FIELD_BOOL, 0, "false", NULL, NULL, NULL, "show CRIU's log as it grows"},
+    {"stall_after", FIELD_DURATION, 0, "10s", NULL, NULL, NULL,
+     "a checkpoint that has not moved for so long hangs"},
     FIELD_END,
 };
 
@@ -79,7 +84,7 @@ static size_t guard_criu(struct exec *x, const struct run_container *c)
 struct attempt {
     struct exec *x;
     const struct plan_step *step;
-    const struct run_container *container;
+    struct run_container *container;
     char *folder; /* of the host; owned */
     bool leave_running;
     struct strv client, argv; /* the client's words; the same, timed */
@@ -112,7 +117,8 @@ static int prepare(struct attempt *a, struct error *err)
     a->cmd = (struct command){.argv = &a->argv, .become = true, .killable = true};
     if (!value_get_bool(a->step->args, "watch", true))
         return 0;
-    if (checkpoint_watch_open(&a->watch, x, c, err) < 0)
+    a->watch.follow = value_get_bool(a->step->args, "follow", false);
+    if (checkpoint_watch_open(&a->watch, x, a->container, err) < 0)
         return -1;
     if (a->watch.why_not)
         return exec_note(x, err, "the checkpoint is not watched: %s", a->watch.why_not);

@@ -76,6 +76,10 @@ for folder in /proc/[0-9]*; do
     ticks=$((ticks + sum))
     [ -n "$log" ] || find_log "$pid"
 done
+# A dump may be over between two looks: then its log lies where Kata's agents put it.
+[ -n "$log" ] || for found in /tmp/criu-checkpoint-*"$id"*/work/criu-dump.log; do
+    [ ! -f "$found" ] || log=$found
+done
 echo "criu $ticks$ours"
 [ -z "$log" ] || echo "log $log"
 echo

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/parse.h"
 #include "criu/phase.h"
+#include "steps/guest.h"
 
 extern const char script_checkpoint_look[], script_checkpoint_host[];
 
@@ -17,7 +18,6 @@ extern const char script_checkpoint_look[], script_checkpoint_host[];
 #define LOOK_TIME (20 * NSEC_PER_SEC) /* the longest one look may take, in an emulated guest */
 #define OPEN_TIME (20 * NSEC_PER_SEC)
 #define TICK      (100 * NSEC_PER_MSEC)
-#define LOG_TAIL  16384
 /* containerd moves a little when it has nothing to do: more clock ticks than this between two looks
  * are work (100 in a second, by what Linux calls USER_HZ). */
 #define IDLE_TICKS 2
@@ -34,14 +34,13 @@ static bool is_fatal(const struct error *e)
     return e->code == ERR_INTERRUPTED || e->code == ERR_UNREACHABLE;
 }
 
-int checkpoint_watch_open(struct checkpoint_watch *w, struct exec *x, const struct run_container *c,
+int checkpoint_watch_open(struct checkpoint_watch *w, struct exec *x, struct run_container *c,
                           struct error *err)
 {
-    const struct guest_spec spec = {.sandbox = c->id, .runtime = c->runtime};
     cleanup_error struct error failure = ERROR_INIT;
     w->id = xstrdup(c->id);
-    if (guest_open(x->host, &spec, deadline_min(x->deadline, deadline_in(OPEN_TIME)), &w->guest,
-                   &failure) == 0)
+    if (step_guest(x, c, deadline_min(x->deadline, deadline_in(OPEN_TIME)), &w->guest, &failure) ==
+        0)
         return 0;
     if (is_fatal(&failure)) {
         error_move(err, &failure);
@@ -53,12 +52,11 @@ int checkpoint_watch_open(struct checkpoint_watch *w, struct exec *x, const stru
 
 void checkpoint_watch_release(struct checkpoint_watch *w)
 {
-    guest_close(w->guest);
     free(w->id);
     free(w->log);
     free(w->why_not);
     strv_release(&w->pids);
-    strbuf_release(&w->log_tail);
+    strbuf_release(&w->fresh);
     *w = (struct checkpoint_watch)CHECKPOINT_WATCH_INIT;
 }
 
@@ -88,9 +86,7 @@ static void take_log(struct checkpoint_watch *w, struct criu_phase *phase, const
 {
     w->offset += (int64_t)len;
     criu_phase_add(phase, data, len);
-    strbuf_add(&w->log_tail, data, len);
-    if (w->log_tail.len > 2 * LOG_TAIL)
-        strbuf_consume(&w->log_tail, w->log_tail.len - LOG_TAIL);
+    strbuf_add(&w->fresh, data, len);
     if (phase->name)
         w->phase = phase->name;
 }
@@ -146,9 +142,12 @@ static int look(struct checkpoint_watch *w, struct exec *x, struct criu_phase *p
     if (guest_run(w->guest, &cmd, deadline_in(LOOK_TIME), &r, err) < 0)
         return -1;
     m->host = -1;
+    strbuf_truncate(&w->fresh, 0);
     take_look(w, phase, &r.out, m);
     m->offset = w->offset;
-    return w->criu_runs ? 0 : look_at_host(x, m, err);
+    if (w->follow && exec_output(x, w->fresh.data, w->fresh.len, false, err) < 0)
+        return -1;
+    return 0;
 }
 
 static bool moved(const struct motion *before, const struct motion *now)
@@ -200,7 +199,7 @@ static int give_up(struct checkpoint_watch *w, struct exec *x, struct error *why
         error_move(err, why);
         return -1;
     }
-    guest_close(steal(&w->guest));
+    w->guest = NULL;
     w->why_not = xstrdup(why->message);
     return exec_note(x, err, "the checkpoint is not watched any further: %s", why->message);
 }
@@ -214,14 +213,17 @@ int checkpoint_watch_wait(struct checkpoint_watch *w, struct exec *x, struct pro
     w->quiet_since = clock_now();
     for (;;) {
         int ended = wait_client(x, client, w->guest ? deadline_in(PACE) : DEADLINE_NEVER, err);
-        if (ended != 0)
+        if (ended < 0 || (ended > 0 && !w->guest))
             return ended < 0 ? -1 : 0;
         cleanup_error struct error failure = ERROR_INIT;
-        if (look(w, x, &phase, &now, &failure) < 0) {
+        if (look(w, x, &phase, &now, &failure) < 0 ||
+            (!ended && !w->criu_runs && look_at_host(x, &now, &failure) < 0)) {
             if (give_up(w, x, &failure, err) < 0)
                 return -1;
             continue;
         }
+        if (ended > 0)
+            return 0;
         if (moved(&before, &now))
             w->quiet_since = clock_now();
         before = now;
@@ -237,24 +239,29 @@ int checkpoint_watch_wait(struct checkpoint_watch *w, struct exec *x, struct pro
 /* --- ending it -------------------------------------------------------------------------------- */
 
 /* Looks once more for what is the container's, and ends just that. */
-int checkpoint_kill_criu(struct exec *x, const char *id, const char *runtime, struct error *err)
+static int kill_criu(struct checkpoint_watch *w, struct exec *x, struct error *err)
 {
-    const struct run_container c = {.id = (char *)id, .runtime = (char *)runtime};
-    cleanup_checkpoint_watch struct checkpoint_watch w = CHECKPOINT_WATCH_INIT;
     struct criu_phase phase = CRIU_PHASE_INIT;
     struct motion m = {0};
-    if (checkpoint_watch_open(&w, x, &c, err) < 0)
+    if (look(w, x, &phase, &m, err) < 0)
         return -1;
-    if (!w.guest)
-        return 0; /* a guest that is gone has taken its CRIU along */
-    if (look(&w, x, &phase, &m, err) < 0)
-        return -1;
-    if (w.pids.len == 0)
+    if (w->pids.len == 0)
         return 0;
     cleanup_strv struct strv argv = STRV_INIT;
     strv_push_all(&argv, "sh", "-c", "kill -KILL \"$@\"", "sh", NULL);
-    strv_extend(&argv, &w.pids);
+    strv_extend(&argv, &w->pids);
     const struct guest_command cmd = {.argv = &argv};
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    return guest_run(w.guest, &cmd, deadline_in(LOOK_TIME), &r, err);
+    return guest_run(w->guest, &cmd, deadline_in(LOOK_TIME), &r, err);
+}
+
+int checkpoint_kill_criu(struct exec *x, const char *id, const char *runtime, struct error *err)
+{
+    struct run_container c = {.id = (char *)id, .runtime = (char *)runtime};
+    cleanup_checkpoint_watch struct checkpoint_watch w = CHECKPOINT_WATCH_INIT;
+    int result = checkpoint_watch_open(&w, x, &c, err);
+    if (result == 0 && w.guest) /* a guest that is gone has taken its CRIU along */
+        result = kill_criu(&w, x, err);
+    guest_close(c.guest);
+    return result;
 }

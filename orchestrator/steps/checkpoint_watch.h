@@ -8,16 +8,17 @@
 #include "guest/guest.h"
 
 struct checkpoint_watch {
-    struct guest *guest;    /* owned; NULL: there is no way in, so nothing is watched */
-    char *id;               /* of the container; owned */
-    char *log;              /* path of CRIU's log where it runs; NULL: not seen. Owned */
-    struct strv pids;       /* CRIU's processes of this checkpoint, all that were seen */
-    bool criu_runs;         /* at the last look */
-    int64_t offset;         /* bytes of the log that were read */
-    const char *phase;      /* where CRIU was at last; NULL: it was not seen. Static */
-    int64_t quiet_since;    /* monotonic time since which nothing moves */
-    struct strbuf log_tail; /* the last of the log */
-    char *why_not;          /* why there is no way in; NULL: there is. Owned */
+    struct guest *guest; /* the container's; NULL: there is no way in, so nothing is watched */
+    bool follow;         /* pass CRIU's log on as the step's output; set by the caller */
+    char *id;            /* of the container; owned */
+    char *log;           /* path of CRIU's log where it runs; NULL: not seen. Owned */
+    struct strv pids;    /* CRIU's processes of this checkpoint, all that were seen */
+    bool criu_runs;      /* at the last look */
+    int64_t offset;      /* bytes of the log that were read */
+    const char *phase;   /* where CRIU was at last; NULL: it was not seen. Static */
+    int64_t quiet_since; /* monotonic time since which nothing moves */
+    struct strbuf fresh; /* what the last look has read of the log */
+    char *why_not;       /* why there is no way in; NULL: there is. Owned */
 };
 
 #define CHECKPOINT_WATCH_INIT                                                                      \
@@ -26,16 +27,18 @@ struct checkpoint_watch {
     }
 #define cleanup_checkpoint_watch __attribute__((cleanup(checkpoint_watch_release)))
 
-/* Get into the guest of `c`, before the checkpoint begins: on the way in nothing is measured. No
- * way in is no failure (w->why_not); -1 only when the host is lost or a stop is asked for. */
-int checkpoint_watch_open(struct checkpoint_watch *w, struct exec *x, const struct run_container *c,
+/* Get into the guest of `c`, which has to outlive `w`, before the checkpoint begins: on the way in
+ * nothing is measured. No way in is no failure (w->why_not); -1 only when the host is lost or a
+ * stop is asked for. */
+int checkpoint_watch_open(struct checkpoint_watch *w, struct exec *x, struct run_container *c,
                           struct error *err);
 void checkpoint_watch_release(struct checkpoint_watch *w);
 
-/* Wait for the client of the checkpoint to end, looking at CRIU meanwhile. *ret_stalled: it has not
- * ended, and for `stall_after` nanoseconds neither CRIU's log nor CRIU itself has moved, nor, while
- * no CRIU runs, the host's side of it. -1: the step's deadline is over, a stop was asked for, or
- * the connection is lost; the client is not touched in either case. */
+/* Wait for the client of the checkpoint to end, looking at CRIU meanwhile, and once more
+ * afterwards. *ret_stalled: it has not ended, and for `stall_after` nanoseconds neither CRIU's log
+ * nor CRIU itself has moved, nor, while no CRIU runs, the host's side of it. -1: the step's
+ * deadline is over, a stop was asked for, or the connection is lost; the client is not touched in
+ * either case. */
 int checkpoint_watch_wait(struct checkpoint_watch *w, struct exec *x, struct proc *client,
                           int64_t stall_after, bool *ret_stalled, struct error *err);
 
