@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -126,13 +125,6 @@ static void print_json(const struct visit *v, const struct run_result *r)
     fputs(strbuf_str(&line), stdout);
 }
 
-/* A regular file takes large pieces as well as small ones. */
-static bool wants_it_live(void)
-{
-    struct stat st;
-    return fstat(STDOUT_FILENO, &st) < 0 || !S_ISREG(st.st_mode);
-}
-
 static int timeout_of(const struct invocation *inv, int64_t *ret, struct error *err)
 {
     const char *text = invocation_option(inv, "timeout");
@@ -170,7 +162,7 @@ static int exec(struct invocation *inv, struct error *err)
         .input_len = input.len,
         .output = json ? NULL : write_output,
         .output_data = &outlet,
-        .live = !json && wants_it_live(),
+        .live = !json,
     };
     int64_t deadline = timeout == DEADLINE_NEVER ? timeout : deadline_in(timeout);
     if (guest_run(v.guest, &cmd, deadline, &r, err) < 0)
