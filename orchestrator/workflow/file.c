@@ -390,7 +390,8 @@ int workflow_load(const char *path, struct workflow_file **ret, struct diagnosti
     if (!real) {
         error_set_errno(err, errno, "opening `%s`", path);
         err->code = ERR_USAGE;
-        return -1;
+        return error_hint(err, "`-f` names a workflow file; without it kataloop.yaml of this "
+                               "folder or one above is taken");
     }
     f->path = xstrdup(path);
     f->folder = path_dir(real);
@@ -398,7 +399,7 @@ int workflow_load(const char *path, struct workflow_file **ret, struct diagnosti
     f->root = read_checked(f->path, workflow_file_fields, NULL, false, problems, &unread);
     if (unread.message) {
         error_move(err, &unread);
-        return -1;
+        return error_hint(err, "a workflow file is YAML text, and short: is it the right one?");
     }
     if (f->root) {
         struct checker c = {.file = f, .problems = problems};
