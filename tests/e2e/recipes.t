@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# The recipes that follow CRIU, and the one that runs it by hand.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+use_lab
+project "$scratch/project"
+cat >>kataloop.yaml <<'YAML'
+  monitor: {host: lab, steps: [{recipe: monitor-criu}]}
+  manual: {host: lab, steps: [{recipe: manual-criu}]}
+  nobody: {host: lab, steps: [{recipe: manual-criu, with: {process: no such process}}]}
+YAML
+
+run "$kataloop" run monitor
+exits "monitor-criu" 0
+has "shows CRIU's log" "$out" 'Parasite syscall_ip at' 'Dumping finished successfully'
+has "and keeps the guest's processes" "$out" 'saved processes.txt'
+
+run "$kataloop" run manual
+exits "manual-criu" 0
+has "dumps by hand" "$out" 'SUCCESS: process ' 'pages-1.img'
+
+run "$kataloop" run nobody
+exits "manual-criu of a process that is not there" 1
+has "says so" "$out$err" 'no process has `no such process` in its command line'
+
+is "nothing is left in the guest" "$(on_host sh -c 'find /tmp/kataloop-manual-criu -type f 2>/dev/null')" ""
+is "nor a container" "$(on_host nerdctl ps -aq)" ""
