@@ -49,7 +49,7 @@ IMG_LIBS    := -Wl,-Bstatic $(addprefix -l,$(IMG_STATIC)) -Wl,-Bdynamic -ldl
 CMOCKA_LIBS := $(call pkg,--libs,cmocka)
 
 .PHONY: all
-all: $(BUILD)/kataloop $(if $(wildcard guestimg/main.c),$(BUILD)/guestimg)
+all: $(BUILD)/kataloop $(BUILD)/guestimg $(if $(shell command -v scdoc),man)
 
 $(BUILD)/kataloop: $(BUILD)/obj/orchestrator/main.o $(BUILD)/libkataloop.a
 	$(CC) $(CFLAGS) $(LD_FLAGS) $(LDFLAGS) -o $@ $^ $(LOOP_LIBS)
@@ -96,6 +96,33 @@ $(BUILD)/flags: force
 
 .PHONY: force
 force:
+
+# --- the manual --------------------------------------------------------------------------------
+#
+# Written in scdoc. A line @verbs@ (file, steps…) is what the program says of its own tables.
+
+MAN := $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd))
+
+.PHONY: man
+man: $(MAN)
+
+# The date of a page is its source's, and stays the same however often it is made.
+$(BUILD)/man/%: docs/man/%.scd $(BUILD)/kataloop
+	@mkdir -p $(@D)
+	@while IFS= read -r line; do \
+	    case $$line in \
+	    @*@) line=$${line//@/}; $(BUILD)/kataloop __man "$$line" ;; \
+	    *) printf '%s\n' "$$line" ;; \
+	    esac; \
+	done <$< >$@.scd
+	SOURCE_DATE_EPOCH=$$(stat -c %Y $<) scdoc <$@.scd >$@
+	rm $@.scd
+
+# config/ as the program's tables have it; a test holds them against each other.
+.PHONY: schema
+schema: $(BUILD)/kataloop
+	$(BUILD)/kataloop schema >config/kataloop.schema.json
+	$(BUILD)/kataloop schema --recipe >config/recipe.schema.json
 
 # --- tests -----------------------------------------------------------------------------------
 
@@ -165,6 +192,17 @@ install: all
 	install -D -m 0755 $(BUILD)/guestimg $(DESTDIR)$(PREFIX)/bin/guestimg
 	install -d $(DESTDIR)$(PREFIX)/share/kataloop/recipes
 	install -m 0644 recipes/*.yaml $(DESTDIR)$(PREFIX)/share/kataloop/recipes
+	install -d $(DESTDIR)$(PREFIX)/share/doc/kataloop/systemd
+	install -m 0644 config/kataloop.yaml config/*.schema.json $(DESTDIR)$(PREFIX)/share/doc/kataloop
+	install -m 0644 config/systemd/* $(DESTDIR)$(PREFIX)/share/doc/kataloop/systemd
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	$(BUILD)/kataloop completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/kataloop
+	$(BUILD)/kataloop completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_kataloop
+	$(BUILD)/kataloop completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/kataloop.fish
+	for page in $(if $(shell command -v scdoc),$(MAN)); do \
+	    install -D -m 0644 "$$page" "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}"; \
+	done
 
 .PHONY: clean
 clean:

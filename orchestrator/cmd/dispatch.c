@@ -51,7 +51,8 @@ static void print_help(void)
            "From an edit of the Kata agent to a measured checkpoint, in one command.\n\n"
            "verbs:\n");
     for (size_t i = 0; verbs[i]; i++)
-        printf("  %-10s  %s\n", verbs[i]->name, verbs[i]->help);
+        if (!verbs[i]->hidden)
+            printf("  %-10s  %s\n", verbs[i]->name, verbs[i]->help);
     printf("\n`kataloop VERB -h` says more about a verb.\n\n"
            "exit codes: 0 ok, 1 a step failed, 2 usage or configuration, 3 a regression,\n"
            "4 a hang, 5 the host could not be reached, 130 interrupted and cleaned up\n");
@@ -136,7 +137,8 @@ static const struct verb *find_verb(const char *name, struct error *err)
     for (size_t i = 0; verbs[i] && n < ARRAY_SIZE(names); i++) {
         if (strcmp(verbs[i]->name, name) == 0)
             return verbs[i];
-        names[n++] = verbs[i]->name;
+        if (!verbs[i]->hidden)
+            names[n++] = verbs[i]->name;
     }
     error_set(err, ERR_USAGE, "there is no verb `%s`", name);
     const char *near = suggest(name, names, n);

@@ -33,6 +33,7 @@ struct verb {
     const char *about;    /* more, for -h and the manual; whole sentences */
     const struct verb_option *options;
     size_t min_args, max_args;
+    bool hidden; /* of no use to people: in no help, completion or manual */
     /* Do it. Fails with an error whose code gives the exit code. */
     int (*run)(struct invocation *inv, struct error *err);
 };

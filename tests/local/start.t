@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# What helps to start: init, the schema, completion, the manual; config/ is what the program says.
+# shellcheck source=../e2e/lib.sh
+. "$(dirname "$0")/../e2e/lib.sh"
+unset KATALOOP_RECIPES
+
+mkdir -p "$scratch/project/src/agent/src" "$scratch/project/src/runtime"
+cd "$scratch/project" || exit
+echo 'fn main() {}' >src/agent/src/main.rs
+
+run "$kataloop" init
+exits "init writes a file" 0
+has "and says what next" "$out" "edit it" "kataloop doctor" "kataloop plan" "kataloop run"
+is "it is the example in config/" "$(<kataloop.yaml)" "$(<"$top/config/kataloop.yaml")"
+run "$kataloop" plan
+exits "which is right as it stands" 0
+has "and plans the loop" "$out" "workflow loop" "on dev" "build agent" "restart containerd" "checkpoint 10/10"
+run "$kataloop" plan steps
+exits "so is its other workflow" 0
+has "which is the loop written out" "$out" "inject guest" "container busybox" "checkpoint"
+echo mine >kataloop.yaml
+run "$kataloop" init --host other
+exits "a file that is there" 2
+has "stays, and the user is told" "$err" 'there is a `kataloop.yaml` in this folder already' "move it away"
+is "untouched" "$(<kataloop.yaml)" mine
+is "nothing else is left" "$(ls -A)" $'kataloop.yaml\nsrc'
+rm kataloop.yaml
+
+run "$kataloop" init --host '[::1]:2222' --workspace '/mnt/a "b" \c'
+exits "odd names" 0
+has "are quoted" "$(<kataloop.yaml)" 'ssh: "[::1]:2222"' 'workspace: "/mnt/a \"b\" \\c"'
+run "$kataloop" plan
+exits "and read back" 0
+rm kataloop.yaml
+run "$kataloop" init --host $'a\nb'
+exits "a line end in a host is refused" 2
+is "and nothing written" "$(ls -A)" src
+rm -r src/agent
+run "$kataloop" init --host local
+has "without the sources it says so" "$out" "src/agent is not here"
+
+# --- the schema (`make schema` writes both files again)
+is "config/kataloop.schema.json is the program's" "$("$kataloop" schema)" "$(<"$top/config/kataloop.schema.json")"
+is "config/recipe.schema.json too" "$("$kataloop" schema --recipe)" "$(<"$top/config/recipe.schema.json")"
+cat >"$scratch/validate.py" <<'PY'
+import json, sys
+import jsonschema, yaml
+schema = json.load(open(sys.argv[1]))
+jsonschema.Draft7Validator.check_schema(schema)
+v = jsonschema.Draft7Validator(schema)
+for path in sys.argv[2:]:
+    for e in v.iter_errors(yaml.safe_load(open(path))):
+        sys.exit(f"{path}: {'/'.join(map(str, e.path))}: {e.message[:300]}")
+PY
+if python3 -c 'import jsonschema, yaml' 2>/dev/null; then
+    run python3 "$scratch/validate.py" "$top/config/kataloop.schema.json" "$top/config/kataloop.yaml"
+    ok "the example holds against it" test_status 0
+    run python3 "$scratch/validate.py" "$top/config/recipe.schema.json" "$top"/recipes/*.yaml
+    ok "so does every recipe" test_status 0
+    sed 's/workspace:/workspaze:/' "$top/config/kataloop.yaml" >bad.yaml
+    run python3 "$scratch/validate.py" "$top/config/kataloop.schema.json" bad.yaml
+    exits "an unknown key does not" 1
+    sed 's/keep: 5/keep: many/' "$top/config/kataloop.yaml" >bad.yaml
+    run python3 "$scratch/validate.py" "$top/config/kataloop.schema.json" bad.yaml
+    exits "nor a word for a number" 1
+    sed 's/- restart: containerd/- reboot: now/' "$top/config/kataloop.yaml" >bad.yaml
+    run python3 "$scratch/validate.py" "$top/config/kataloop.schema.json" bad.yaml
+    exits "nor a step of no kind" 1
+else
+    echo "# python3-jsonschema or python3-yaml is missing: nothing was held against the schemas"
+fi
+
+# --- completion
+"$kataloop" completion bash >"$scratch/completion.bash"
+cat >"$scratch/complete" <<'BASH'
+source "$1"
+shift
+COMP_WORDS=("$@")
+COMP_CWORD=$(($# - 1))
+_kataloop
+echo "${COMPREPLY[*]}"
+BASH
+complete() { bash "$scratch/complete" "$scratch/completion.bash" kataloop "$@"; }
+ok "bash registers it" bash -c "source '$scratch/completion.bash' && complete -p kataloop"
+is "a verb" "$(complete wa)" watch
+is "hidden verbs are no proposals" "$(complete __)" ""
+is "an option of the verb" "$(complete run --fo)" --force
+is "and of that verb only" "$(complete results --fo)" ""
+is "words of the verb" "$(complete guest ex)" exec
+is "shells" "$(complete completion '')" "bash zsh fish --help"
+touch workflow.yaml
+is "files where a file is wanted" "$(complete run -f work)" workflow.yaml
+is "nothing where a name is" "$(complete run --from '')" ""
+for shell in zsh fish; do
+    if command -v "$shell" >/dev/null; then
+        "$kataloop" completion "$shell" >"$scratch/completion.$shell"
+        ok "$shell reads it" "$shell" -n "$scratch/completion.$shell"
+    else
+        echo "# $shell is missing: its completion was not read"
+    fi
+done
+run "$kataloop" completion csh
+exits "no such shell" 2
+has "says which there are" "$err" 'no completion for `csh`' "bash, zsh and fish"
+
+# --- the manual
+verbs=$("$kataloop" -h | sed -n '/^verbs:/,/^$/s/^  \([a-z]*\) .*/\1/p')
+manual=$("$kataloop" __man verbs)
+for verb in $verbs; do has "the manual has $verb" "$manual" "## $verb"; done
+not_hidden() { ! grep -q __man <<<"$1"; }
+ok "and no hidden verb" not_hidden "$manual$("$kataloop" -h)"
+has "the file's reference has every kind of step" "$("$kataloop" __man steps)" \
+    "## sync" "## build" "## inject" "## restart" "## container" "## checkpoint" "## run"
