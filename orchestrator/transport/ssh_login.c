@@ -170,8 +170,14 @@ static int try_file(struct ssh *s, const char *path, struct attempts *a, int64_t
 
 static int refused(const struct ssh *s, const struct attempts *a, struct error *err)
 {
+    if (a->tried.len == 0) {
+        error_set(err, ERR_UNREACHABLE, "%s did not log in `%s`: no key was found to try",
+                  s->settings.host, s->settings.user);
+        return error_hint(err, "set `identity` of the host to a private key, or make one "
+                               "(`ssh-keygen -t ed25519`, then ssh-copy-id)");
+    }
     error_set(err, ERR_UNREACHABLE, "%s refused to log in `%s` (tried: %s)", s->settings.host,
-              s->settings.user, a->tried.len > 0 ? strbuf_str(&a->tried) : "no key was found");
+              s->settings.user, strbuf_str(&a->tried));
     if (a->rsa && !ssh_library_rsa_sha2())
         return error_hint(err,
                           "%s signs with RSA keys by SHA-1 only, which OpenSSH 8.8 and later "
