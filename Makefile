@@ -81,6 +81,9 @@ $(BUILD)/gen/%.sh.c: orchestrator/%.sh
 	{ echo 'extern const char script_$(*F)[];'; echo 'const char script_$(*F)[] ='; \
 	  sed -e '/^ *#/d; /^$$/d; s/^ *//; s/[\\"]/\\&/g; s/^/    "/; s/$$/\\n"/' $<; echo '    ;'; } >$@
 
+# Kept: a make that has nothing to do does nothing.
+.SECONDARY:
+
 $(BUILD)/obj/gen/%.o: $(BUILD)/gen/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(OWN_FLAGS) $(CPPFLAGS) $(LOOP_CFLAGS) -c -o $@ $<
