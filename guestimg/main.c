@@ -250,11 +250,8 @@ static const struct verb verbs[] = {
 /* --- the command line --------------------------------------------------------------------------
  */
 
-static void print_help(void)
+static void print_options(void)
 {
-    printf("usage: guestimg VERB IMAGE [OPTIONS]\n\n");
-    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-        printf("  %-9s %-42s %s\n", verbs[i].name, verbs[i].synopsis, verbs[i].help);
     printf("\noptions:\n"
            "      --put SRC:DEST[:MODE[:UID:GID]]  a file to put into the image (inject)\n"
            "      --engine auto|ext4|guestfs       what reads and changes it (default: auto)\n"
@@ -265,6 +262,14 @@ static void print_help(void)
            "      --version                        the version of this program\n\n"
            "exit codes: 0 ok, 1 failed (the image is as it was), 2 usage\n",
            DEFAULT_KEEP);
+}
+
+static void print_help(void)
+{
+    printf("usage: guestimg VERB IMAGE [OPTIONS]\n\n");
+    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+        printf("  %-9s %-42s %s\n", verbs[i].name, verbs[i].synopsis, verbs[i].help);
+    print_options();
 }
 
 static int add_put(struct arguments *a, const char *text, struct error *err)
@@ -344,7 +349,8 @@ static int run(int argc, char **argv, struct arguments *a, json_t *out, struct e
     if (!verb || parse_arguments(argc, argv, a, err) < 0)
         return -1;
     if (a->help) {
-        printf("usage: guestimg %s %s\n\n%s\n", verb->name, verb->synopsis, verb->help);
+        printf("usage: guestimg %s %s [OPTIONS]\n\n%s\n", verb->name, verb->synopsis, verb->help);
+        print_options();
         return 0;
     }
     if (a->n_words != verb->words)

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/strbuf.h"
 #include "base/suggest.h"
+#include "cmd/help.h"
 #include "cmd/verb.h"
 
 enum { MAX_OPTIONS = 32 };
@@ -19,43 +20,6 @@ const char *invocation_option(const struct invocation *inv, const char *name)
         if (strcmp(inv->options.items[i], name) == 0)
             return inv->values.items[i];
     return NULL;
-}
-
-/* --- help --------------------------------------------------------------------------------------
- */
-
-static void print_option(const struct verb_option *o)
-{
-    cleanup_free char *left = o->letter ? xasprintf("-%c, --%s%s%s", o->letter, o->name,
-                                                    o->value ? " " : "", o->value ? o->value : "")
-                                        : xasprintf("    --%s%s%s", o->name, o->value ? " " : "",
-                                                    o->value ? o->value : "");
-    printf("  %-20s  %s\n", left, o->help);
-}
-
-static void print_verb_help(const struct verb *v)
-{
-    printf("usage: kataloop %s [OPTIONS]%s%s\n\n%s.\n", v->name, *v->synopsis ? " " : "",
-           v->synopsis, v->help);
-    if (v->about)
-        printf("\n%s\n", v->about);
-    printf("\noptions:\n");
-    for (const struct verb_option *o = v->options; o->name; o++)
-        print_option(o);
-    print_option(&(const struct verb_option){'h', "help", NULL, "this text"});
-}
-
-static void print_help(void)
-{
-    printf("usage: kataloop VERB [OPTIONS] [ARGUMENTS]\n\n"
-           "From an edit of the Kata agent to a measured checkpoint, in one command.\n\n"
-           "verbs:\n");
-    for (size_t i = 0; verbs[i]; i++)
-        if (!verbs[i]->hidden)
-            printf("  %-10s  %s\n", verbs[i]->name, verbs[i]->help);
-    printf("\n`kataloop VERB -h` says more about a verb.\n\n"
-           "exit codes: 0 ok, 1 a step failed, 2 usage or configuration, 3 a regression,\n"
-           "4 a hang, 5 the host could not be reached, 130 interrupted and cleaned up\n");
 }
 
 /* --- parsing -----------------------------------------------------------------------------------
@@ -107,7 +71,7 @@ static int parse(int argc, char **argv, struct invocation *inv, struct error *er
     int found;
     while ((found = getopt_long(argc, argv, letters.data, options, NULL)) >= 0) {
         if (found == 'h') {
-            print_verb_help(v);
+            help_print_verb(v);
             return 1;
         }
         if (found == '?' || found == ':')
@@ -193,7 +157,7 @@ int verbs_main(int argc, char **argv)
         result = error_hint(&err, "`kataloop -h` lists the verbs");
     } else if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0 ||
                strcmp(argv[1], "help") == 0) {
-        print_help();
+        help_print();
         result = 0;
     } else if (strcmp(argv[1], "--version") == 0) {
         puts("kataloop " KATALOOP_VERSION);

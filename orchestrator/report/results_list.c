@@ -11,8 +11,13 @@
 #include "results/json_put.h"
 
 static const struct table_column columns[] = {
-    {"run", 0},     {"when", 0},           {"workflow", TABLE_CUT},     {"host", TABLE_CUT},
-    {"outcome", 0}, {"time", TABLE_RIGHT}, {"checkpoint", TABLE_RIGHT},
+    {"run", 0},
+    {"when", TABLE_EXTRA}, /* its id begins with it */
+    {"workflow", TABLE_CUT},
+    {"host", TABLE_CUT | TABLE_EXTRA},
+    {"outcome", 0},
+    {"time", TABLE_RIGHT},
+    {"checkpoint", TABLE_RIGHT},
 };
 
 static int add_row(struct table *t, struct store *store, const struct store_run *run,

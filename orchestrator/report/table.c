@@ -68,17 +68,27 @@ static const char *title_of(const struct table *t, size_t column)
     return t->columns[column].title ? t->columns[column].title : "";
 }
 
-/* Width of each column: of its widest cell, then less until the lines fit. False: they do not. */
-static bool measure(const struct table *t, int room, int *widths)
+enum { LEFT_OUT = -1 };
+
+static int natural_width(const struct table *t, size_t column)
 {
-    int whole = (int)(t->n_columns - 1) * GAP;
+    int widest = text_width(title_of(t, column));
+    for (size_t i = column; i < t->n_cells; i += t->n_columns) {
+        int width = text_width(t->cells[i]);
+        widest = width > widest ? width : widest;
+    }
+    return widest;
+}
+
+/* Width of each column: of its widest cell, then less until the lines fit. False: they do not. */
+static bool measure_columns(const struct table *t, int room, int *widths)
+{
+    int whole = -GAP;
     for (size_t c = 0; c < t->n_columns; c++) {
-        widths[c] = text_width(title_of(t, c));
-        for (size_t i = c; i < t->n_cells; i += t->n_columns) {
-            int width = text_width(t->cells[i]);
-            widths[c] = width > widths[c] ? width : widths[c];
-        }
-        whole += widths[c];
+        if (widths[c] == LEFT_OUT)
+            continue;
+        widths[c] = natural_width(t, c);
+        whole += widths[c] + GAP;
     }
     for (; room > 0 && whole > room; whole--) {
         size_t widest = t->n_columns;
@@ -93,6 +103,18 @@ static bool measure(const struct table *t, int room, int *widths)
     return true;
 }
 
+/* The same, with columns left out where that helps. */
+static void measure(const struct table *t, int room, int *widths)
+{
+    for (size_t c = 0; !measure_columns(t, room, widths); c++) {
+        while (c < t->n_columns && !(t->columns[c].flags & TABLE_EXTRA))
+            c++;
+        if (c == t->n_columns)
+            return; /* print_line() cuts what does not fit */
+        widths[c] = LEFT_OUT;
+    }
+}
+
 static void add_spaces(struct strbuf *b, int n)
 {
     for (int i = 0; i < n; i++)
@@ -105,6 +127,8 @@ static void print_line(const struct table *t, const int *widths, char *const *ce
 {
     cleanup_strbuf struct strbuf line = STRBUF_INIT;
     for (size_t c = 0; c < n; c++) {
+        if (widths[c] == LEFT_OUT)
+            continue;
         const char *text = cells ? cells[c] : title_of(t, c);
         cleanup_strbuf struct strbuf cut = STRBUF_INIT;
         int used = text_cut(text, widths[c], false, &cut);
@@ -133,14 +157,14 @@ static int room_of(int indent, int width)
 bool table_fits(const struct table *t, int indent, int width)
 {
     cleanup_free int *widths = xcalloc(t->n_columns, sizeof(*widths));
-    return measure(t, room_of(indent, width), widths);
+    return measure_columns(t, room_of(indent, width), widths);
 }
 
 void table_print(const struct table *t, int indent, int width, struct strbuf *ret)
 {
     cleanup_free int *widths = xcalloc(t->n_columns, sizeof(*widths));
     int room = room_of(indent, width);
-    (void)measure(t, room, widths); /* print_line() cuts what does not fit */
+    measure(t, room, widths);
     if (t->columns[0].title)
         print_line(t, widths, NULL, t->n_columns, indent, room, ret);
     for (size_t i = 0; i < t->n_cells; i += t->n_columns) {

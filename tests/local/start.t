@@ -103,6 +103,15 @@ run "$kataloop" completion csh
 exits "no such shell" 2
 has "says which there are" "$err" 'no completion for `csh`' "bash, zsh and fish"
 
+# --- help fits the terminal
+on_screen() { script -qec "stty cols $1; $kataloop $2" /dev/null | tr -d '\r'; }
+# shellcheck disable=SC2086 # a verb and an option
+for text in -h 'plan -h'; do
+    is "$text on 50 columns" "$(on_screen 50 "$text" | awk 'length > 50')" ""
+    is "$text says the same in a pipe" "$(on_screen 50 "$text" | tr -s ' \n' ' ')" \
+        "$("$kataloop" $text | tr -s ' \n' ' ')"
+done
+
 # --- the manual
 verbs=$("$kataloop" -h | sed -n '/^verbs:/,/^$/s/^  \([a-z]*\) .*/\1/p')
 manual=$("$kataloop" __man verbs)

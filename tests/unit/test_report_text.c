@@ -305,6 +305,33 @@ static void add_sample(struct samples *s, const char *label, int number, double 
     samples_add_event(s, &e);
 }
 
+static void a_narrow_table_leaves_columns_out(void **state)
+{
+    (void)state;
+    static const struct table_column some[] = {{"run", 0},
+                                               {"when", TABLE_EXTRA},
+                                               {"host", TABLE_CUT | TABLE_EXTRA},
+                                               {"time", TABLE_RIGHT}};
+    static const struct {
+        int width;
+        const char *expected;
+    } cases[] = {
+        {0, "run  when        host        time\nr-1  2026-11-25  first-host   9 s\n"},
+        {32, "run  when        host       time\nr-1  2026-11-25  first-ho…   9 s\n"},
+        {22, "run  host        time\nr-1  first-host   9 s\n"},
+        {12, "run  time\nr-1   9 s\n"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_table struct table *t = table_new(some, ARRAY_SIZE(some));
+        static const char *const cells[] = {"r-1", "2026-11-25", "first-host", "9 s"};
+        for (size_t c = 0; c < ARRAY_SIZE(cells); c++)
+            table_cell(t, cells[c]);
+        cleanup_strbuf struct strbuf out = STRBUF_INIT;
+        table_print(t, 0, cases[i].width, &out);
+        assert_string_equal(strbuf_str(&out), cases[i].expected);
+    }
+}
+
 static void samples_become_a_table(void **state)
 {
     (void)state;
@@ -379,6 +406,7 @@ int main(void)
         cmocka_unit_test(text_from_elsewhere_cannot_steer_a_terminal),
         cmocka_unit_test(tables_are_aligned),
         cmocka_unit_test(tables_fit_any_width),
+        cmocka_unit_test(a_narrow_table_leaves_columns_out),
         cmocka_unit_test(output_becomes_lines),
         cmocka_unit_test(streams_are_not_mixed_within_a_line),
         cmocka_unit_test(a_line_without_an_end_is_bounded),
