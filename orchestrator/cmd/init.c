@@ -120,7 +120,7 @@ static int write_new(const char *path, const struct strbuf *text, struct error *
 {
     cleanup_free char *draft = xasprintf("%s.%ld", path, (long)getpid());
     if (fs_write_atomic(draft, text->data, text->len, 0666, err) < 0)
-        return -1;
+        return error_wrap(err, "writing `%s`", path);
     int result = link(draft, path);
     int errnum = errno;
     if (unlink(draft) < 0 && result == 0)

@@ -49,8 +49,11 @@ static int run_connected(const struct session *s, struct store *store, struct ev
                          const struct exec_options *options, struct transport **host,
                          struct error *err)
 {
-    if (connect_host(s, events, host, err) < 0)
+    if (connect_host(s, events, host, err) < 0) {
+        cleanup_error struct error unheard = ERROR_INIT; /* why there is no connection is told */
+        (void)store_set_dirty(store, options->run_id, false, &unheard); /* nothing was made there */
         return -1;
+    }
     return exec_plan(*host, s->plan, options, events, store, err);
 }
 

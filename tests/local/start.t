@@ -39,6 +39,16 @@ rm -r src/agent
 run "$kataloop" init --host local
 has "without the sources it says so" "$out" "src/agent is not here"
 
+rm kataloop.yaml
+mkdir -p src/agent src/runtime
+"$kataloop" init --host nobody@127.0.0.1:1 >/dev/null
+run "$kataloop" run
+exits "nothing listens there" 5
+has "which is said, with what to do" "$err" "connecting to 127.0.0.1 port 1: Connection refused" "is sshd running there"
+run "$kataloop" results show
+has "the run is kept" "$out" "outcome   unreachable" "error     connecting to"
+ok "and is not said to have left anything" not grep -q "left things" <<<"$out"
+
 # --- the schema (`make schema` writes both files again)
 is "config/kataloop.schema.json is the program's" "$("$kataloop" schema)" "$(<"$top/config/kataloop.schema.json")"
 is "config/recipe.schema.json too" "$("$kataloop" schema --recipe)" "$(<"$top/config/recipe.schema.json")"
