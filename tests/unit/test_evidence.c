@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Taking the evidence, on this machine: what is in it, what is hidden, what cannot be had. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "diagnose/diagnose.h"
+
+#define DEADLINE deadline_in(60 * NSEC_PER_SEC)
+
+static struct transport *host;
+
+static int open_host(void **state)
+{
+    (void)state;
+    cleanup_error struct error err = ERROR_INIT;
+    const struct host_spec spec = {.name = "here"};
+    return transport_open(&spec, &host, &err);
+}
+
+static int close_host(void **state)
+{
+    (void)state;
+    transport_close(host);
+    return 0;
+}
+
+/* A process to look at, with `environment`, that waits until it is killed. Returned once it is what
+ * it is to be: after its exec, or with its new name. */
+static pid_t start_target(char *const *environment, const char *name)
+{
+    int ready[2];
+    assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+    pid_t pid = fork();
+    if (pid == 0 && environment) {
+        execle("/bin/sleep", "sleep", "1000", (char *)NULL, environment);
+        _exit(127);
+    }
+    if (pid == 0) {
+        prctl(PR_SET_NAME, name);
+        close(ready[0]);
+        close(ready[1]);
+        for (;;)
+            pause();
+    }
+    close(ready[1]);
+    char byte;
+    assert_int_equal(read(ready[0], &byte, 1), 0);
+    close(ready[0]);
+    return pid;
+}
+
+static void end_target(pid_t pid)
+{
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
+static void take(const struct diagnose_spec *spec, const struct evidence_place *place,
+                 struct strbuf *text, struct bundle *b)
+{
+    cleanup_error struct error err = ERROR_INIT;
+    if (diagnose_take(host, place, spec, DEADLINE, text, &err) < 0 ||
+        bundle_parse(text->data, text->len, "b", b, &err) < 0)
+        fail_msg("%s", err.message);
+    assert_true(b->complete);
+}
+
+static void a_process_is_in_it_and_its_secrets_are_not(void **state)
+{
+    (void)state;
+    static char *const environment[] = {"PATH=/bin",
+                                        "API_TOKEN=hush-1",
+                                        "db_password=hush-2",
+                                        "AWS_SECRET=hush-3",
+                                        "PROXY=http://me:hush-4@h",
+                                        "PRIVATE_KEY=line\nhush-5",
+                                        "my_credentials=hush-6",
+                                        "HARMLESS=seen",
+                                        NULL};
+    pid_t pid = start_target(environment, NULL);
+    const struct diagnose_spec spec = {.target_pid = pid, .space = "default", .name = "x"};
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    cleanup_bundle struct bundle b = BUNDLE_INIT;
+    take(&spec, NULL, &text, &b);
+    end_target(pid);
+
+    const struct process *p = bundle_process(&b, pid);
+    assert_non_null(p);
+    assert_true(p->roles & PROCESS_TARGET);
+    assert_string_equal(p->name, "sleep");
+    assert_true(p->has_status);
+    assert_int_equal(p->ppid, getpid());
+    assert_string_equal(p->command.items[1], "1000");
+    assert_true(process_limit(&b, pid, "Max open files", NULL) != LIMIT_UNKNOWN);
+    bool known;
+    process_fd(&b, pid, 0, &known);
+    assert_true(known);
+    const struct bundle_item *environ = bundle_find(&b, "/proc/%d/environ", pid);
+    assert_string_equal(item_value(environ, "HARMLESS", NULL), "seen");
+    assert_string_equal(item_value(environ, "API_TOKEN", NULL), "<redacted>");
+    assert_string_equal(item_value(environ, "PROXY", NULL), "http://<redacted>@h");
+    assert_int_equal(environ->lines.len, 8);
+    assert_null(strstr(text.data, "hush"));
+    assert_non_null(bundle_find(&b, "/proc/version"));
+    assert_non_null(bundle_find(&b, "freezers"));
+    assert_non_null(bundle_find(&b, "host: versions"));
+    assert_true(text.len < 512 * 1024);
+}
+
+/* A process calls itself what it likes; the script is root's. */
+static void a_name_that_is_shell_code_is_only_a_name(void **state)
+{
+    (void)state;
+    static const char *const names[] = {") `>/tmp/K1`\nx", "a\n==> /proc/ <", "$(>/tmp/K2)",
+                                        "';>/tmp/K3;'"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        pid_t pid = start_target(NULL, names[i]);
+        const struct diagnose_spec spec = {.target_pid = pid};
+        cleanup_strbuf struct strbuf text = STRBUF_INIT;
+        cleanup_bundle struct bundle b = BUNDLE_INIT;
+        take(&spec, NULL, &text, &b);
+        end_target(pid);
+        assert_non_null(bundle_find(&b, "/proc/version"));
+    }
+    assert_int_equal(access("/tmp/K1", F_OK), -1);
+    assert_int_equal(access("/tmp/K2", F_OK), -1);
+    assert_int_equal(access("/tmp/K3", F_OK), -1);
+}
+
+static void what_the_caller_knows_is_in_it(void **state)
+{
+    (void)state;
+    cleanup_free char *long_text = xcalloc(1, 20001);
+    memset(long_text, 'x', 20000);
+    const struct diagnose_spec spec = {
+        .container = "0123456789abcdef-no-such-container",
+        .name = "web",
+        .runtime = "io.containerd.kata.v2",
+        .client = CLIENT_EXITED,
+        .client_status = 3,
+        .client_stderr = long_text,
+        .stalled = true,
+        .seconds = 12,
+        .state_after = "stopped",
+    };
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    cleanup_bundle struct bundle b = BUNDLE_INIT;
+    take(&spec, NULL, &text, &b);
+    const struct bundle_item *caller = bundle_find(&b, "caller");
+    assert_string_equal(item_value(caller, "name", NULL), "web");
+    assert_string_equal(item_value(caller, "client status", NULL), "3");
+    assert_string_equal(item_value(caller, "stalled", NULL), "yes");
+    assert_string_equal(item_value(caller, "seconds", NULL), "12");
+    assert_string_equal(item_value(caller, "state after", NULL), "stopped");
+    assert_non_null(bundle_find(&b, "caller stderr")->cut);
+    assert_null(bundle_role(&b, PROCESS_TARGET));
+}
+
+static int dead_guest(void *self, const char *script, const struct strv *args, int64_t deadline,
+                      struct run_result *ret, struct error *err)
+{
+    (void)script;
+    (void)args;
+    (void)deadline;
+    if (!self)
+        return error_set(err, ERR_TIMEOUT, "the console does not answer");
+    strbuf_puts(&ret->err, "sh: Killed\n");
+    ret->status.code = 137;
+    return 0;
+}
+
+static void a_guest_that_does_not_answer_is_said_and_the_rest_is_there(void **state)
+{
+    (void)state;
+    int one = 1;
+    const struct {
+        void *self;
+        const char *want;
+    } cases[] = {
+        {NULL, "the console does not answer"},
+        {&one, "the script did not come to its end (exit status 137): sh: Killed"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const struct evidence_place place = {dead_guest, cases[i].self};
+        const struct diagnose_spec spec = {.container = "x"};
+        cleanup_strbuf struct strbuf text = STRBUF_INIT;
+        cleanup_bundle struct bundle b = BUNDLE_INIT;
+        take(&spec, &place, &text, &b);
+        assert_string_equal(bundle_find(&b, "guest")->missing, cases[i].want);
+        assert_non_null(bundle_find(&b, "host: versions"));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_process_is_in_it_and_its_secrets_are_not),
+        cmocka_unit_test(a_name_that_is_shell_code_is_only_a_name),
+        cmocka_unit_test(what_the_caller_knows_is_in_it),
+        cmocka_unit_test(a_guest_that_does_not_answer_is_said_and_the_rest_is_there),
+    };
+    return cmocka_run_group_tests(tests, open_host, close_host);
+}
