@@ -95,7 +95,7 @@ void help_print(void)
             print_entry(verbs[i]->name, 10, verbs[i]->help);
     printf("\n`kataloop VERB -h` says more about a verb.\n\n");
     printf("exit codes: ");
-    print_wrapped("0 ok, 1 a step failed, 2 usage or configuration, 3 a regression, "
+    print_wrapped("0 ok, 1 a step failed, 2 usage or configuration, "
                   "4 a hang, 5 the host could not be reached, 130 interrupted and cleaned up",
                   12);
 }
