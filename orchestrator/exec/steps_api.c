@@ -200,5 +200,5 @@ int exec_pause(struct exec *x, int64_t nsec, const char *waiting_for, struct err
 
 char *exec_host_path(const struct exec *x, const char *path)
 {
-    return path_join(x->workspace, path);
+    return strcmp(path, ".") == 0 ? xstrdup(x->workspace) : path_join(x->workspace, path);
 }

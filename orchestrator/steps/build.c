@@ -31,19 +31,23 @@ static int output_state(struct exec *x, const struct plan_step *step, struct str
     return step_stat_file(x, output, false, ret, err);
 }
 
-static int build_failed(const struct plan_step *step, const struct command *cmd,
-                        struct run_result *r, struct error *err)
+/* The compiler's errors, where its output has any, else its last lines. */
+static int build_failed(const struct exec *x, const struct command *cmd, struct run_result *r,
+                        struct error *err)
 {
     cleanup_strbuf struct strbuf errors = STRBUF_INIT;
     step_compiler_errors(strbuf_str(&r->err), SHOWN_ERRORS, &errors);
     if (errors.len == 0)
         step_compiler_errors(strbuf_str(&r->out), SHOWN_ERRORS, &errors);
-    if (errors.len == 0)
-        return transport_status_error(cmd, r, value_get_string(step->args, "build"), err);
-    strbuf_rtrim(&errors);
-    error_set(err, ERR_FAILED, "the build failed (exit status %d):\n%s", r->status.code,
-              strbuf_str(&errors));
-    return error_hint(err, "mend the error above and run again; nothing on the host was replaced");
+    if (errors.len == 0) {
+        transport_status_error(cmd, r, "the build failed", err);
+    } else {
+        strbuf_rtrim(&errors);
+        error_set(err, ERR_FAILED, "the build failed (exit status %d):\n%s", r->status.code,
+                  strbuf_str(&errors));
+    }
+    return error_hint(err, "its whole output is in %s; nothing on the host was replaced",
+                      x->run_folder);
 }
 
 static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, struct error *err)
@@ -67,7 +71,7 @@ static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, 
     if (exec_stream(x, &cmd, KEPT_OUTPUT, &r, err) < 0)
         return -1;
     if (r.status.code != 0)
-        return build_failed(step, &cmd, &r, err);
+        return build_failed(x, &cmd, &r, err);
 
     const char *output = value_get_string(step->subject, "output");
     if (!output)

@@ -47,6 +47,24 @@ int client_choose(struct exec *x, const char *name, const struct container_clien
                            "`client` to one that is there");
 }
 
+void client_only_failure(struct strbuf *said)
+{
+    static const char mark[] = "level=fatal msg=\"";
+    const char *at = NULL;
+    for (const char *p = strbuf_str(said); (p = strstr(p, mark)); p += strlen(mark))
+        at = p + strlen(mark);
+    if (!at)
+        return;
+    cleanup_strbuf struct strbuf message = STRBUF_INIT;
+    for (; *at && *at != '"' && *at != '\n'; at++) {
+        if (*at == '\\' && at[1])
+            at++;
+        strbuf_putc(&message, *at == 'n' && at[-1] == '\\' ? ' ' : *at);
+    }
+    strbuf_truncate(said, 0);
+    strbuf_add(said, message.data, message.len);
+}
+
 struct run_container *client_container(struct exec *x)
 {
     for (size_t i = x->n_containers; i-- > 0;)

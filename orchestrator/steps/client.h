@@ -43,6 +43,11 @@ int client_choose(struct exec *x, const char *name, const struct container_clien
                   struct error *err);
 extern const struct container_client *const container_clients[]; /* ends with NULL */
 
+/* Of what a client wrote to stderr, leave what it died of: the text of its last line of level fatal
+ * (logrus), without the progress and the warnings before it. Without such a line nothing changes.
+ */
+void client_only_failure(struct strbuf *said);
+
 /* The youngest container of this run that is still there; NULL: none. */
 struct run_container *client_container(struct exec *x);
 /* Its task's state, in lower case ("running", "paused", "stopped", "exited"); "" where it has none.

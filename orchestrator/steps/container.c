@@ -70,6 +70,25 @@ static struct run_container *add_container(struct exec *x, const struct containe
     return c;
 }
 
+static int not_started(const struct exec *x, const struct run_container *c, const char *image,
+                       const struct command *cmd, struct run_result *r, struct error *err)
+{
+    client_only_failure(&r->err);
+    const char *said = strbuf_str(&r->err);
+    transport_status_error(cmd, r, "the container does not start", err);
+    if (strstr(said, "binary not installed") || strstr(said, "failed to resolve runtime"))
+        return error_hint(err,
+                          "install the runtime's shim on %s where containerd finds it, or set "
+                          "`runtime` of the step (now `%s`)",
+                          transport_name(x->host), c->runtime);
+    if (strstr(said, "failed to resolve reference") || strstr(said, ": not found"))
+        return error_hint(err,
+                          "is `%s` the image's name? `%s images` on %s lists those that are "
+                          "there",
+                          image, c->client->name, transport_name(x->host));
+    return error_hint(err, "`journalctl -u containerd -n 50` on the host has the runtime's side");
+}
+
 static int start(struct exec *x, const struct plan_step *step, struct run_container *c,
                  struct error *err)
 {
@@ -88,11 +107,8 @@ static int start(struct exec *x, const struct plan_step *step, struct run_contai
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     if (exec_stream_quietly(x, &cmd, &r, err) < 0)
         return -1;
-    if (r.status.code != 0) {
-        transport_status_error(&cmd, &r, "the container does not start", err);
-        return error_hint(err, "`journalctl -u containerd -n 50` on the host has the runtime's "
-                               "side");
-    }
+    if (r.status.code != 0)
+        return not_started(x, c, spec.image, &cmd, &r, err);
     strbuf_rtrim(&r.out);
     const char *last = strrchr(strbuf_str(&r.out), '\n');
     last = last ? last + 1 : strbuf_str(&r.out);

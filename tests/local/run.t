@@ -80,7 +80,8 @@ for line in sys.argv[1].splitlines(): assert isinstance(json.loads(line), dict)'
 workflow 'build: bad' 'run: echo never'
 run "$kataloop" run
 exits "a build that fails" 1
-has "shows the compiler's errors" "$err$out" "the build failed (exit status 2)" "x.c:1:2: error: no such thing"
+has "shows the compiler's errors" "$err$out" "the build failed (exit status 2)" "x.c:1:2: error: no such thing" \
+    "hint: its whole output is in $KATALOOP_STATE_DIR/runs/"
 ok "and what comes after is not done" test "${out/never/}" = "$out"
 workflow 'build: none'
 run "$kataloop" run

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Guest images that cannot be changed, each for another reason: what is said, what to do, and that
+# the image stays as it was. On this machine (the local transport).
+. "$(dirname "$0")/../e2e/lib.sh"
+
+command -v mkfs.ext4 debugfs >/dev/null || skip_all "there is no e2fsprogs"
+cd "$scratch" || exit
+export HOME=$scratch
+truncate -s 24M small.img dirty.img
+mkfs.ext4 -q -F small.img
+mkfs.ext4 -q -F dirty.img
+debugfs -w -R 'feature needs_recovery' dirty.img >/dev/null 2>&1
+truncate -s 2M noimage.img
+truncate -s 30M big
+echo tool >tool
+
+# inject IMAGE FILE: a run that puts the file into the image.
+inject() {
+    cat >kataloop.yaml <<YAML
+version: 1
+hosts: {here: {ssh: local, workspace: $scratch, become: none}}
+images: {guest: {path: $1, engine: ext4}}
+workflows:
+  w: {host: here, steps: [{inject: {image: guest, files: [{from: $scratch/$2, to: /bin/tool}]}}]}
+YAML
+    run "$kataloop" run
+}
+
+# refused NAME IMAGE FILE PART…
+refused() {
+    local name=$1 image=$2 file=$3 before
+    shift 3
+    before=$(sha256sum "$image" 2>&1)
+    inject "$image" "$file"
+    exits "$name: the step failed" 1
+    has "$name: says the cause and the next step" "$err" "$@"
+    is "$name: the image is as it was" "$(sha256sum "$image" 2>&1)" "$before"
+    is "$name: no copy is left" "$(find . -name '*.kept-*' -o -name '*.new*' -o -name '*.tmp*')" ""
+}
+
+refused "no image" absent.img tool 'error: inject guest: opening the image' \
+    "absent.img\`: No such file or directory" 'hint: `kata-runtime env --json` says which image is in use'
+refused "not an image" noimage.img tool 'noimage.img` is no guest image: no file system of a known kind is in it' \
+    'hint: known are raw images with ext4, xfs or erofs'
+refused "a dirty journal" dirty.img tool 'cannot be changed (ext4: its journal has to be replayed)' 'hint: '
+refused "too small" small.img big 'the image is too small for `/bin/tool`: 31457280 bytes, and' \
+    'hint: strip the binary, or build the image with more room'
+refused "no such file" small.img none "opening \`$scratch/none\`: No such file or directory"
+
+inject small.img tool
+exits "one that fits" 0
+has "is put in place" "$out" 'changed, checked and put in place'
+is "and is in it" "$(debugfs -R 'cat /bin/tool' small.img 2>/dev/null)" tool
