@@ -63,18 +63,43 @@ static int make_folder(struct exec *x, const struct plan_step *step, char **ret,
 /* --- CRIU, which may outlive its caller --------------------------------------------------------
  */
 
-/* `what`: the container's id, a blank, its runtime. */
+/* A client that was cut off between pause and resume leaves its container frozen, and then it
+ * cannot even be removed. One that lives may resume it at the same moment: what counts is the
+ * state. */
+static int thaw(struct exec *x, const struct run_container *c, struct error *err)
+{
+    for (;;) {
+        cleanup_free char *state = NULL;
+        if (client_state(x, c, &state, err) < 0)
+            return -1;
+        if (strcmp(state, "paused") != 0)
+            return 0;
+        cleanup_strv struct strv argv = STRV_INIT;
+        c->client->resume(c, &argv);
+        const struct command cmd = {.argv = &argv, .become = true};
+        cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+        if (exec_run_command(x, &cmd, &r, err) < 0 ||
+            exec_pause(x, 100 * NSEC_PER_MSEC, "the paused container to go on", err) < 0)
+            return -1;
+    }
+}
+
+/* `what`: the container's id. */
 static int undo_criu(struct exec *x, const char *what, struct error *err)
 {
-    size_t id_len = strcspn(what, " ");
-    cleanup_free char *id = xstrndup(what, id_len);
-    return checkpoint_kill_criu(x, id, what[id_len] ? what + id_len + 1 : "", err);
+    for (size_t i = 0; i < x->n_containers; i++) {
+        const struct run_container *c = &x->containers[i];
+        if (c->removed || !c->id || strcmp(c->id, what) != 0)
+            continue;
+        if (checkpoint_kill_criu(x, c->id, c->runtime, err) < 0 || thaw(x, c, err) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 static size_t guard_criu(struct exec *x, const struct run_container *c)
 {
-    cleanup_free char *what = xasprintf("%s %s", c->id, c->runtime);
-    return undo_push(&x->undo, undo_criu, what, "what CRIU has begun");
+    return undo_push(&x->undo, undo_criu, c->id, "what CRIU has begun");
 }
 
 /* --- the checkpoint ----------------------------------------------------------------------------
@@ -152,22 +177,10 @@ static int examine(struct attempt *a, struct diagnose_spec *spec, struct finding
 static int let_go(struct attempt *a, struct proc *p, struct error *err)
 {
     struct exec *x = a->x;
-    const struct run_container *c = a->container;
     x->deadline = deadline_in(60 * NSEC_PER_SEC);
     if (undo_one(x, &x->undo, a->criu, err) < 0)
         return -1;
-    if (p && proc_kill(p, 5 * NSEC_PER_SEC, err) < 0)
-        return -1;
-    cleanup_free char *state = NULL;
-    if (client_state(x, c, &state, err) < 0)
-        return -1;
-    if (strcmp(state, "paused") != 0)
-        return 0;
-    cleanup_strv struct strv argv = STRV_INIT;
-    c->client->resume(c, &argv);
-    const struct command cmd = {.argv = &argv, .become = true};
-    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    return exec_check_command(x, &cmd, "letting the paused container go on", &r, err);
+    return p ? proc_kill(p, 5 * NSEC_PER_SEC, err) : 0;
 }
 
 static int hangs(struct attempt *a, struct proc *p, struct error *err)

@@ -10,26 +10,16 @@
 /* Emulated machines are slow; elsewhere it takes less than a second. */
 #define TAKE_TIME (60 * NSEC_PER_SEC)
 
-static int run_in_guest(void *self, const char *script, const struct strv *args, int64_t deadline,
-                        struct run_result *ret, struct error *err)
-{
-    cleanup_strv struct strv argv = STRV_INIT;
-    strv_push_all(&argv, "sh", "-c", script, "kataloop", NULL);
-    strv_extend(&argv, args);
-    const struct guest_command cmd = {.argv = &argv};
-    return guest_run(self, &cmd, deadline, ret, err);
-}
-
 int checkpoint_examine(struct exec *x, struct guest *guest, const struct diagnose_spec *spec,
                        struct findings *ret, struct error *err)
 {
-    const struct evidence_place place = {.run_script = run_in_guest, .self = guest};
+    const struct evidence_place place = evidence_in_guest(guest);
     cleanup_strbuf struct strbuf text = STRBUF_INIT, shown = STRBUF_INIT;
     cleanup_bundle struct bundle bundle = BUNDLE_INIT;
     if (exec_progress(x, "taking evidence", 0, -1, err) < 0 ||
         diagnose_take(x->host, guest ? &place : NULL, spec, deadline_in(TAKE_TIME), &text, err) <
             0 ||
-        exec_artifact(x, "evidence.bundle", text.data, text.len, err) < 0 ||
+        exec_artifact(x, "checkpoint" BUNDLE_SUFFIX, text.data, text.len, err) < 0 ||
         bundle_parse(text.data, text.len, "the evidence", &bundle, err) < 0)
         return -1;
     findings_make(&bundle, ret);

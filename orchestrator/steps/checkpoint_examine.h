@@ -9,7 +9,7 @@
 #include "guest/guest.h"
 
 /* Take evidence of the checkpoint that `spec` describes (in the guest; NULL: on the host), keep it
- * as the artifact evidence.bundle, and say in the step's output what it shows. The caller releases
+ * as an artifact (BUNDLE_SUFFIX), and say in the step's output what it shows. The caller releases
  * *ret. */
 int checkpoint_examine(struct exec *x, struct guest *guest, const struct diagnose_spec *spec,
                        struct findings *ret, struct error *err);

@@ -29,6 +29,14 @@ static int remove_containers(struct exec *x, const struct container_client *clie
     for (char *name; rest && (name = strsep(&rest, "\n"));) {
         if (strncmp(name, start, strlen(start)) != 0)
             continue;
+        /* A frozen one cannot be removed; that it is not frozen is no failure. */
+        const struct run_container frozen = {.name = name, .space = (char *)"default"};
+        cleanup_strv struct strv resuming = STRV_INIT;
+        client->resume(&frozen, &resuming);
+        const struct command resume = {.argv = &resuming, .become = true};
+        cleanup_run_result struct run_result resumed = RUN_RESULT_INIT;
+        if (exec_run_command(x, &resume, &resumed, err) < 0)
+            return -1;
         cleanup_strv struct strv removing = STRV_INIT;
         client->remove("default", name, &removing);
         const struct command remove = {.argv = &removing, .become = true};

@@ -16,7 +16,7 @@ has "the message says what hangs, and why" "$err" 'the checkpoint hangs, nothing
 has "the finding has its evidence" "$out" 'cgroup.events' 'frozen 1' 'Parasite syscall_ip at' \
     'TracerPid'
 has "and its remedy" "$out" '--freeze-cgroup /sys/fs/cgroup/'
-has "the evidence is kept" "$out" 'saved evidence.bundle'
+has "the evidence is kept" "$out" 'saved checkpoint.evidence'
 has "what was undone is said" "$out" 'undone: container kataloop-'
 
 criu_runs() { on_host pgrep -x criu >/dev/null; }
@@ -37,4 +37,4 @@ sed -i '/--freeze-cgroup/s#^// ##' "$container"
 run "$kataloop" run
 exits "with that edit the same loop passes" 0
 has "and is measured, CRIU's own figures too" "$out" 'still runs' 'frozen' 'memdump' 'pages_written'
-ok "nothing is examined then" not test_has "$out" 'evidence.bundle'
+ok "nothing is examined then" not test_has "$out" 'checkpoint.evidence'
