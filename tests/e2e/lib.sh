@@ -18,7 +18,7 @@ finish() {
     echo "1..$planned"
     # A test that ends before its last line has failed, whatever it had passed.
     [ "$status" -eq 0 ] || { echo "Bail out! $0 ended with status $status" && exit "$status"; }
-    [ "$failed" -eq 0 ]
+    [ "$failed" -eq 0 ] || exit 1
 }
 trap finish EXIT
 
