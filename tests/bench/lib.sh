@@ -44,6 +44,3 @@ over() {
     echo "$*" >&"${CONNECTION[1]}"
     read -r took <&"${CONNECTION[0]}"
 }
-
-# What machines run with here, as the lab has found out: it keeps that beside its keys.
-lab_accel() { cat "$(dirname "$LAB_KEY")/../accel"; }

@@ -95,6 +95,16 @@ on_host() {
     ssh -F "$LAB_SSH_CONFIG" -l root kata-lab "$(printf '%q ' "$@")"
 }
 
+# What machines run with here, as the lab has found out ("kvm" or "tcg"): it keeps that beside its keys.
+lab_accel() { cat "$(dirname "$LAB_KEY")/../accel"; }
+
+# guestfish on this machine, whose /dev/kvm may be there and of no use.
+guestfish_here() {
+    local settings=''
+    [ "$(lab_accel)" = kvm ] || settings=force_tcg
+    LIBGUESTFS_BACKEND=direct LIBGUESTFS_BACKEND_SETTINGS=$settings guestfish "$@"
+}
+
 # wait_for SECONDS COMMAND…: poll until it succeeds.
 wait_for() {
     local end=$((SECONDS + $1))

@@ -9,7 +9,7 @@ project "$scratch/project"
 # The agent that is in the image, as libguestfs sees it on this machine.
 image_sha256() {
     on_host sh -c "zstd -q -c <'$LAB_IMAGE'" | zstd -q -dc --sparse -o "$scratch/image" -f &&
-        LIBGUESTFS_BACKEND=direct guestfish --ro -a "$scratch/image" run : \
+        guestfish_here --ro -a "$scratch/image" run : \
             mount-ro /dev/sda1 / : checksum sha256 /usr/bin/kata-agent
     rm -f "$scratch/image"
 }
