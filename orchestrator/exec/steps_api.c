@@ -128,6 +128,23 @@ static int wait_ticking(struct exec *x, struct proc *p, struct error *err)
     }
 }
 
+/* A command that is cut short is killed. It outlives a connection that was lost, so there is a new
+ * one first. `err` has why it was cut short. */
+static void end_cut_off(struct exec *x, struct proc *p, struct error *err)
+{
+    cleanup_error struct error unheard = ERROR_INIT;
+    bool lost = transport_is_lost(x->host);
+    cancel_shield_begin();
+    int result = lost ? transport_reconnect(x->host, &unheard) : 0;
+    if (result == 0)
+        result = proc_kill(p, KILL_GRACE, &unheard);
+    cancel_shield_end();
+    /* The new connection has no news of it: that it was told to end has to do. */
+    if (result < 0 && !(lost && !transport_is_lost(x->host)))
+        error_hint(err, "the command may still run on %s: %s", transport_name(x->host),
+                   unheard.message);
+}
+
 /* Start a command and wait for its end; one that is cut short is killed. */
 static int stream(struct exec *x, const struct command *cmd, size_t keep, bool pass_on,
                   struct run_result *ret, struct error *err)
@@ -150,10 +167,8 @@ static int stream(struct exec *x, const struct command *cmd, size_t keep, bool p
         proc_ended(p, &ret->status);
         return 0;
     }
-    cleanup_error struct error unheard = ERROR_INIT;
-    if (cmd->killable && !transport_is_lost(x->host) && proc_kill(p, KILL_GRACE, &unheard) < 0)
-        error_hint(err, "the command may still run on %s: %s", transport_name(x->host),
-                   unheard.message);
+    if (cmd->killable)
+        end_cut_off(x, p, err);
     return -1;
 }
 
