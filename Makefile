@@ -146,7 +146,7 @@ $(IMG_UNIT_BIN): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libguest
 # The unit tests alone: no lab, no root.
 .PHONY: unit
 unit: all $(UNIT_BIN) $(IMG_UNIT_BIN)
-	BUILD=$(BUILD) CMOCKA_MESSAGE_OUTPUT=TAP prove --timer --jobs 4 --exec '' \
+	BUILD=$(BUILD) CMOCKA_MESSAGE_OUTPUT=TAP prove --timer --jobs 2 --exec '' \
 	    $(UNIT_BIN) $(IMG_UNIT_BIN) $(wildcard tests/guestimg/*.t tests/local/*.t)
 
 .PHONY: deps
