@@ -48,7 +48,7 @@ static char *last_said(const struct console *c)
     while (from < end) {
         const char *eol = memchr(from, '\n', (size_t)(end - from));
         const char *stop = eol ? eol : end;
-        bool echo = memmem(from, (size_t)(stop - from), "exec sh -c", 10) != NULL;
+        bool echo = memmem(from, (size_t)(stop - from), "sh -c 'stty", 11) != NULL;
         size_t before = text.len;
         for (const char *at = from; at < stop && !echo; at++)
             if ((unsigned char)*at >= 0x20 && *at != 0x7f)

@@ -15,11 +15,12 @@ enum {
 
 /* Short enough for the line editor of a small busybox. That editor takes up to 16 bytes at once,
  * and what it has of a second hello by the time it obeys the first is lost: spaces, then, which
- * also keep it out of histories. */
+ * also keep it out of histories. No `exec`: an agent whose client has gone kills the shell that it
+ * has started, and what is in the terminal's foreground then, ours, is told by a hangup. */
 void guest_hello(const char *token, struct strbuf *ret)
 {
     strbuf_printf(ret,
-                  "                exec sh -c 'stty sane -echo -opost;printf \"\\n%%s+\\n\" \"$1\";"
+                  "                sh -c 'stty sane -echo -opost;printf \"\\n%%s+\\n\" \"$1\";"
                   "while IFS= read -r l;do eval \"$l\";done' sh %s 2>/dev/null\n",
                   token);
 }

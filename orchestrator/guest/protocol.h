@@ -5,7 +5,7 @@
  * A terminal gives one stream of lines, with echo, prompts, colours and CR LF in it, and takes
  * lines of at most 4095 bytes in which control characters mean something. So:
  *
- * - The first line typed (guest_hello) replaces the interactive shell by one that reads lines and
+ * - The first line typed (guest_hello) puts before the interactive shell one that reads lines and
  *   evaluates them: no prompt, no line editing, and no echo where there is stty.
  * - The second (guest_definitions) are functions for that shell.
  * - A request is one line, with what does not fit there in lines of base64 (or octal) before it.

@@ -1,0 +1,147 @@
+#!/usr/bin/env bash
+# Every kind of step, ended in its middle: by Ctrl-C (exit status 130), by a connection that is cut
+# (5), and by a death that leaves no time for anything (the next run cleans up). Whatever it was, the
+# host is afterwards as it was before.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+use_lab
+cd "$scratch" || exit
+there=/var/tmp/interrupt-$$
+drop_in=/run/systemd/system/containerd.service.d
+
+mend_containerd() {
+    on_host sh -c "[ ! -d $drop_in ] || { rm -r $drop_in; systemctl daemon-reload; systemctl restart containerd; }"
+}
+mend_host() {
+    local status=$?
+    mend_containerd
+    on_host rm -rf "$there"
+    (exit "$status") # `finish` looks at it
+    finish
+}
+trap mend_host EXIT
+
+# workflow STEP…: the file with these steps.
+workflow() {
+    cat >kataloop.yaml <<YAML
+version: 1
+hosts: {lab: {ssh: kata-lab, ssh_config: $LAB_SSH_CONFIG, workspace: $there}}
+builds: {endless: {run: "exec sleep 4001"}}
+images: {guest: {path: $there/guest.img, engine: guestfs}}
+workflows:
+  w:
+    host: lab
+    steps:
+YAML
+    printf '      - %s\n' "$@" >>kataloop.yaml
+}
+container='container: {image: busybox, client: ctr}'
+
+# The steps of a kind, and what shows on the host that its last one is in the middle.
+steps_of() {
+    case $1 in
+    sync) workflow 'sync: {from: big/, to: big/}' ;;
+    build) workflow 'build: endless' ;;
+    inject) workflow "inject: {image: guest, files: [{from: $there/tool, to: /bin/tool}]}" ;;
+    restart) workflow 'restart: containerd' ;;
+    container) workflow 'container: {image: busybox, client: nerdctl}' ;;
+    checkpoint) workflow "$container" 'checkpoint: {}' ;;
+    guest) workflow "$container" 'guest: sleep 4002' ;;
+    run) workflow 'run: sleep 4003 & wait' ;;
+    esac
+}
+middle_of() {
+    case $1 in
+    sync) on_host sh -c "ls $there/big/.file.*" ;;
+    build) on_host pgrep -xf 'sleep 4001' ;;
+    inject) on_host pgrep -f qemu-system ;;
+    restart) on_host pgrep -xf 'sleep 4000' ;;
+    container) on_host sh -c 'pgrep -f "^nerdctl.* run " && ls /run/containerd/io.containerd.runtime.v2.task/default/*' ;;
+    checkpoint) on_host pgrep -x criu ;;
+    guest) on_host pgrep -xf 'sleep 4002' ;;
+    run) on_host pgrep -xf 'sleep 4003' ;;
+    esac
+}
+
+# What a step in the middle leaves on a host, if something is forgotten; one line each.
+cat >"$scratch/traces" <<SH
+pgrep -a '^(rsync|nerdctl|criu|guestimg|qemu-system.*)\$'
+pgrep -axf 'sleep 400[123]'
+ctr containers ls -q
+ctr tasks ls -q
+ls -d /var/tmp/kataloop-* /tmp/criu-checkpoint-*
+find $there -name '.*'
+find $there -name 'guest.img?*'
+grep -l '^frozen 1' -r /sys/fs/cgroup --include=cgroup.events
+:
+SH
+traces() { on_host sh -c "$(<"$scratch/traces")" 2>/dev/null; }
+no_traces() { [ -z "$(traces)" ]; }
+all_gone() { wait_for 20 no_traces || { traces && return 1; }; }
+fingerprint() { on_host sh -c "cd $there && sha256sum guest.img big/file"; }
+
+# begin KIND: a run, until it is in the middle of that step; its process is $pid.
+begin() {
+    steps_of "$1"
+    [ "$1" != restart ] || on_host sh -c "mkdir -p $drop_in &&
+        printf '[Service]\nExecStartPre=/bin/sleep 4000\n' >$drop_in/slow.conf && systemctl daemon-reload"
+    "$kataloop" run >out 2>err </dev/null &
+    pid=$!
+    ok "$1: in the middle of it" wait_for 60 middle_of "$1"
+}
+# What it ended with and said, as `run` has it.
+ended() {
+    status=0
+    wait "$pid" 2>/dev/null || status=$?
+    out=$(<out) err=$(<err)
+    [ "$kind" != restart ] || mend_containerd
+}
+# as_before NAME
+as_before() {
+    ok "$1: nothing of it is left" all_gone
+    is "$1: the files are as they were" "$(fingerprint)" "$before"
+}
+
+mkdir big
+head -c 300M /dev/urandom >big/file
+on_host sh -c "mkdir -p $there/big && cd $there && truncate -s 24M guest.img && mkfs.ext4 -q -F guest.img &&
+    cp /bin/true tool && echo old >big/file && chown -R ubuntu ." || exit
+before=$(fingerprint)
+is "nothing is there to begin with" "$(traces)" ""
+
+# shellcheck disable=SC2206 # names of kinds, to try some alone
+kinds=(${KINDS:-sync build inject restart container checkpoint guest run})
+for kind in "${kinds[@]}"; do
+    begin "$kind"
+    kill -INT "$pid"
+    ended
+    exits "Ctrl-C in $kind: exit status" 130
+    has "Ctrl-C in $kind: is said" "$err$out" "$kind" interrupted
+    case $kind in container | checkpoint | guest)
+        has "Ctrl-C in $kind: what was undone is said" "$out" 'undone: container kataloop-'
+        ;;
+    esac
+    as_before "Ctrl-C in $kind"
+done
+
+for kind in "${kinds[@]}"; do
+    begin "$kind"
+    on_host pkill -KILL -u ubuntu -f '^sshd-session: ubuntu'
+    ended
+    exits "a cut connection in $kind: exit status" 5
+    has "a cut connection in $kind: is said, and what to do" "$err" "error: $kind" \
+        'connection to lab was lost' 'hint: '
+    as_before "a cut connection in $kind"
+done
+
+for kind in container checkpoint; do
+    begin "$kind"
+    kill -KILL "$pid"
+    ended
+    exits "a death in $kind: no time for anything" 137
+    workflow 'run: "true"'
+    run "$kataloop" run
+    exits "a death in $kind: the next run" 0
+    has "a death in $kind: says what it took away" "$out" 'took away what run' 'had left'
+    as_before "a death in $kind"
+done
