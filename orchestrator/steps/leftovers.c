@@ -13,38 +13,70 @@ static bool is_run_id(const char *id)
     return *id && strspn(id, "0123456789abcdef-") == strlen(id);
 }
 
-static int remove_containers(struct exec *x, const struct container_client *client,
+/* A command whose failure is none of ours: *ret_ok says how it ended. */
+static int try(struct exec *x, const struct strv *argv, struct run_result *ret, bool *ret_ok,
+               struct error *err)
+{
+    const struct command cmd = {.argv = argv, .become = true};
+    if (exec_run_command(x, &cmd, ret, err) < 0)
+        return -1;
+    *ret_ok = ret->status.code == 0;
+    return 0;
+}
+
+static int remove_container(struct exec *x, const struct container_client *client, char *space,
+                            char *name, struct error *err)
+{
+    bool ok;
+    /* A frozen one cannot be removed; that it is not frozen is no failure. */
+    const struct run_container frozen = {.name = name, .space = space};
+    cleanup_strv struct strv resuming = STRV_INIT, removing = STRV_INIT;
+    cleanup_run_result struct run_result resumed = RUN_RESULT_INIT, removed = RUN_RESULT_INIT;
+    client->resume(&frozen, &resuming);
+    if (try(x, &resuming, &resumed, &ok, err) < 0)
+        return -1;
+    client->remove(space, name, &removing);
+    const struct command cmd = {.argv = &removing, .become = true};
+    return exec_check_command(x, &cmd, "removing a container of a lost run", &removed, err);
+}
+
+static int remove_containers(struct exec *x, const struct container_client *client, char *space,
                              const char *run_id, bool *found, struct error *err)
 {
+    bool ok;
     cleanup_strv struct strv argv = STRV_INIT;
-    client->list("default", run_id, &argv);
-    const struct command cmd = {.argv = &argv, .become = true};
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    if (exec_run_command(x, &cmd, &r, err) < 0)
+    client->list(space, run_id, &argv);
+    if (try(x, &argv, &r, &ok, err) < 0)
         return -1;
-    if (r.status.code != 0)
+    if (!ok)
         return 0; /* the host has no such client: then that one left nothing */
     cleanup_free char *start = xasprintf("kataloop-%s-", run_id);
     char *rest = r.out.data;
     for (char *name; rest && (name = strsep(&rest, "\n"));) {
         if (strncmp(name, start, strlen(start)) != 0)
             continue;
-        /* A frozen one cannot be removed; that it is not frozen is no failure. */
-        const struct run_container frozen = {.name = name, .space = (char *)"default"};
-        cleanup_strv struct strv resuming = STRV_INIT;
-        client->resume(&frozen, &resuming);
-        const struct command resume = {.argv = &resuming, .become = true};
-        cleanup_run_result struct run_result resumed = RUN_RESULT_INIT;
-        if (exec_run_command(x, &resume, &resumed, err) < 0)
-            return -1;
-        cleanup_strv struct strv removing = STRV_INIT;
-        client->remove("default", name, &removing);
-        const struct command remove = {.argv = &removing, .become = true};
-        cleanup_run_result struct run_result removed = RUN_RESULT_INIT;
-        if (exec_check_command(x, &remove, "removing a container of a lost run", &removed, err) < 0)
+        if (remove_container(x, client, space, name, err) < 0)
             return -1;
         *found = true;
     }
+    return 0;
+}
+
+/* In whatever namespace a workflow put them. */
+static int remove_all_containers(struct exec *x, const char *run_id, bool *found, struct error *err)
+{
+    bool ok;
+    cleanup_strv struct strv argv = STRV_INIT;
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    strv_push_all(&argv, "ctr", "namespaces", "ls", "-q", NULL);
+    if (try(x, &argv, &r, &ok, err) < 0)
+        return -1;
+    char *rest = ok ? r.out.data : NULL; /* no containerd: no containers */
+    for (char *space; rest && (space = strsep(&rest, "\n"));)
+        for (size_t i = 0; *space && container_clients[i]; i++)
+            if (remove_containers(x, container_clients[i], space, run_id, found, err) < 0)
+                return -1;
     return 0;
 }
 
@@ -68,8 +100,7 @@ int leftovers_remove(struct exec *x, const char *run_id, bool *ret_found, struct
     *ret_found = false;
     if (!is_run_id(run_id))
         return error_set(err, ERR_FAILED, "`%s` is no run's id", run_id);
-    for (size_t i = 0; container_clients[i]; i++)
-        if (remove_containers(x, container_clients[i], run_id, ret_found, err) < 0)
-            return -1;
+    if (remove_all_containers(x, run_id, ret_found, err) < 0)
+        return -1;
     return remove_folders(x, run_id, ret_found, err);
 }

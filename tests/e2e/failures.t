@@ -8,7 +8,7 @@ there=/var/tmp/failures-$$
 drop_in=/run/systemd/system/containerd.service.d
 mend_host() {
     local status=$?
-    on_host sh -c "rm -rf $there; [ ! -d $drop_in ] || { rm -r $drop_in; systemctl daemon-reload; systemctl reset-failed containerd; systemctl restart containerd; }"
+    on_host sh -c "umount $there/small 2>/dev/null; rm -rf $there; [ ! -d $drop_in ] || { rm -r $drop_in; systemctl daemon-reload; systemctl reset-failed containerd; systemctl restart containerd; }"
     (exit "$status") # `finish` looks at it
     finish
 }
@@ -53,3 +53,74 @@ exits "containerd does not come back: the step failed" 1
 has "shows the journal's last lines" "$out" 'broken on purpose'
 has "says what was done about it" "$err" 'error: restart containerd: ' 'hint: the previous image was put back'
 is "the image is the old one" "$(on_host sha256sum "$there/guest.img")" "$before"
+on_host sh -c "rm -r $drop_in; systemctl daemon-reload; systemctl reset-failed containerd; systemctl restart containerd" || exit
+
+# failed NAME PART…: the last run's step failed; its error says every part.
+failed() {
+    local name=$1
+    shift
+    exits "$name: the step failed" 1
+    has "$name: says the cause and the next step" "$err" "$@" 'hint: '
+}
+
+# --- the workspace, and room -----------------------------------------------------------------
+workflow 'sync: {from: src/, to: src/}'
+sed -i "s#workspace: $there#workspace: $there/none#" kataloop.yaml
+mkdir -p src
+head -c 30M /dev/urandom >src/file
+run "$kataloop" run
+failed "no workspace" "error: sync src/: there is no workspace \`$there/none\` on lab" 'set `workspace`'
+
+on_host sh -c "mkdir $there/small && mount -t tmpfs -o size=40M,mode=1777 small-$$ $there/small &&
+    cp --sparse=never $there/guest.img $there/small/" || exit
+sed -i "s#workspace: $there/none#workspace: $there/small#" kataloop.yaml
+run "$kataloop" run
+failed "no space for the sources" 'error: sync src/: ' 'No space left on device' 'free some space there'
+is "no space for the sources: no part of a file is left" "$(on_host find "$there/small/src" -name '*file*')" ""
+
+workflow "inject: {image: guest, files: [{from: $there/tool, to: /bin/tool}]}"
+sed -i "s#path: $there/guest.img#path: $there/small/guest.img#" kataloop.yaml
+run "$kataloop" run
+failed "no space for a copy of the image" "there is no space for a copy of \`guest.img\` in \`$there/small\`" \
+    'free some space there'
+is "no space for a copy of the image: it is as it was" \
+    "$(on_host sh -c "ls $there/small | grep -v lock; sha256sum <$there/small/guest.img")" "guest.img
+src
+$(on_host sh -c "sha256sum <$there/guest.img")"
+
+# --- an image whose journal is dirty, and an engine that can replay it -------------------------
+on_host sh -c "cp $there/guest.img $there/dirty.img && debugfs -w -R 'feature needs_recovery' $there/dirty.img" >/dev/null 2>&1
+sed -i "s#path: $there/small/guest.img#path: $there/dirty.img#" kataloop.yaml
+run "$kataloop" run
+exits "a dirty journal: the other engine does it" 0
+has "and says why" "$out" 'guestfs engine: ' 'journal has to be replayed'
+is "and the file is in it" "$(on_host sh -c "debugfs -R 'cat /bin/tool' $there/dirty.img 2>/dev/null | cmp - $there/tool && echo same")" same
+
+# --- rights and clients ------------------------------------------------------------------------
+workflow 'restart: containerd'
+sed -i "s#ssh: kata-lab#ssh: pwuser@kata-lab#" kataloop.yaml
+run "$kataloop" run
+failed "sudo wants a password" 'error: restart containerd: ' 'sudo wants a password on the host'
+
+workflow 'container: {image: busybox, client: nerdctl}'
+program=$(on_host sh -c 'command -v nerdctl') && on_host mount --bind /dev/null "$program"
+run "$kataloop" run
+on_host umount "$program"
+failed "the client is missing" 'error: container busybox: lab has no nerdctl' 'install it there (nerdctl 2.2 or later'
+
+# --- containers that do not start ----------------------------------------------------------------
+does_not_start() {
+    local name=$1 client=$2
+    shift 2
+    run "$kataloop" run
+    failed "$name, by $client" 'the container does not start' "$@"
+    is "$name, by $client: nothing of it is left" "$(on_host ctr containers ls -q)" ""
+}
+for client in nerdctl ctr; do
+    workflow "container: {image: no-such-image, client: $client}"
+    does_not_start "no such image" $client no-such-image 'is `no-such-image` the image'
+    workflow "container: {image: busybox, client: $client, runtime: io.containerd.none.v1}"
+    does_not_start "no such runtime" $client "install the runtime's shim on lab" '`io.containerd.none.v1`'
+    workflow "container: {image: busybox, client: $client, command: [no-such-command]}"
+    does_not_start "no such command" $client no-such-command
+done

@@ -15,7 +15,7 @@ mend_containerd() {
 mend_host() {
     local status=$?
     mend_containerd
-    on_host rm -rf "$there"
+    on_host sh -c "rm -rf $there; ctr -n elsewhere images ls -q | xargs -r ctr -n elsewhere images rm; ctr namespaces rm elsewhere" >/dev/null
     (exit "$status") # `finish` looks at it
     finish
 }
@@ -35,7 +35,7 @@ workflows:
 YAML
     printf '      - %s\n' "$@" >>kataloop.yaml
 }
-container='container: {image: busybox, client: ctr}'
+container='container: {image: busybox, client: ctr, namespace: elsewhere}'
 
 # The steps of a kind, and what shows on the host that its last one is in the middle.
 steps_of() {
@@ -55,7 +55,7 @@ middle_of() {
     sync) on_host sh -c "ls $there/big/.file.*" ;;
     build) on_host pgrep -xf 'sleep 4001' ;;
     inject) on_host pgrep -f qemu-system ;;
-    restart) on_host pgrep -xf 'sleep 4000' ;;
+    restart) on_host pgrep -xf '/bin/sleep 4000' ;;
     container) on_host sh -c 'pgrep -f "^nerdctl.* run " && ls /run/containerd/io.containerd.runtime.v2.task/default/*' ;;
     checkpoint) on_host pgrep -x criu ;;
     guest) on_host pgrep -xf 'sleep 4002' ;;
@@ -67,8 +67,7 @@ middle_of() {
 cat >"$scratch/traces" <<SH
 pgrep -a '^(rsync|nerdctl|criu|guestimg|qemu-system.*)\$'
 pgrep -axf 'sleep 400[123]'
-ctr containers ls -q
-ctr tasks ls -q
+for n in \$(ctr namespaces ls -q); do ctr -n \$n containers ls -q; ctr -n \$n tasks ls -q; done
 ls -d /var/tmp/kataloop-* /tmp/criu-checkpoint-*
 find $there -name '.*'
 find $there -name 'guest.img?*'
@@ -105,7 +104,8 @@ as_before() {
 mkdir big
 head -c 300M /dev/urandom >big/file
 on_host sh -c "mkdir -p $there/big && cd $there && truncate -s 24M guest.img && mkfs.ext4 -q -F guest.img &&
-    cp /bin/true tool && echo old >big/file && chown -R ubuntu ." || exit
+    ctr images export busybox.tar docker.io/library/busybox:latest && ctr -n elsewhere images import busybox.tar &&
+    cp /bin/true tool && echo old >big/file && chown -R ubuntu ." >/dev/null || exit
 before=$(fingerprint)
 is "nothing is there to begin with" "$(traces)" ""
 
