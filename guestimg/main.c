@@ -393,6 +393,7 @@ int main(int argc, char **argv)
         print_help();
         return argc == 1 ? 2 : 0;
     }
+    publish_guard_signals();
     struct arguments a = {.engine = "auto", .keep = DEFAULT_KEEP};
     struct error err = ERROR_INIT;
     json_t *out = json_object();

@@ -11,7 +11,10 @@
 #include "steps/guest.h"
 #include "steps/step.h"
 
-#define POLL_PACE  (100 * NSEC_PER_MSEC)
+#define POLL_PACE (100 * NSEC_PER_MSEC)
+/* nerdctl ended in the middle of a start leaves its logger behind, which waits for ever for a task
+ * that never comes. */
+#define PATIENCE   (15 * NSEC_PER_SEC)
 #define GUEST_SOON (30 * NSEC_PER_SEC) /* for a guest that is not waited for at any cost */
 
 static const char *const client_choices[] = {"auto", "nerdctl", "ctr", NULL};
@@ -103,7 +106,8 @@ static int start(struct exec *x, const struct plan_step *step, struct run_contai
         .command = &command,
     };
     c->client->start(&spec, &argv);
-    const struct command cmd = {.argv = &argv, .become = true, .killable = true};
+    const struct command cmd = {
+        .argv = &argv, .become = true, .killable = true, .patience = PATIENCE};
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     if (exec_stream_quietly(x, &cmd, &r, err) < 0)
         return -1;

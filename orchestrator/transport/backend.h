@@ -27,6 +27,7 @@ struct proc {
     bool stdin_ends;            /* close standard input once `in` is sent */
     bool stdin_closed;
     bool killable, become;
+    int64_t patience; /* ns before a signal is sent, where nothing else could wait for the end */
     bool ended;
     struct exit_status status;
     void *handle; /* the kind's own */

@@ -390,6 +390,12 @@ static int ssh_pump(struct proc *p, struct error *err)
 /* --- ending ------------------------------------------------------------------------------------
  */
 
+/* Wait on the host for the end of a process group, then send the signal to what is left of it. */
+static const char patient_kill[] =
+    "n=$3; while [ \"$n\" -gt 0 ] && kill -s 0 -- \"$2\"; do sleep 0.2; n=$((n-1)); done; "
+    "kill -s \"$1\" -- \"$2\"";
+#define PATIENT_PACE (200 * NSEC_PER_MSEC) /* the 0.2 above */
+
 static int ssh_signal(struct proc *p, const char *name, struct error *err)
 {
     struct channel *c = p->handle;
@@ -404,8 +410,11 @@ static int ssh_signal(struct proc *p, const char *name, struct error *err)
     if (p->ended || c->group <= 1)
         return 0;
     cleanup_strv struct strv argv = STRV_INIT;
-    strv_push_all(&argv, "kill", "-s", name, "--", NULL);
+    strv_push_all(&argv, "sh", "-c", patient_kill, "sh", name, NULL);
     strv_printf(&argv, "-%" PRId64, c->group);
+    strv_printf(&argv, "%" PRId64, p->patience / PATIENT_PACE);
+    deadline += p->patience;
+    p->patience = 0;
     const struct command cmd = {.argv = &argv, .become = p->become};
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     if (transport_run(p->transport, &cmd, deadline, &r, err) < 0)

@@ -73,6 +73,7 @@ int proc_start(struct transport *t, const struct command *cmd, struct proc **ret
     p->transport = t;
     p->killable = cmd->killable;
     p->become = cmd->become;
+    p->patience = cmd->patience;
     p->stdin_ends = !cmd->keep_stdin;
     if (cmd->input_len > 0)
         strbuf_add(&p->in, cmd->input, cmd->input_len);
@@ -211,7 +212,12 @@ int proc_kill(struct proc *p, int64_t grace, struct error *err)
     struct error failure = ERROR_INIT; /* success leaves `err` alone */
     int result = -1;
     cancel_shield_begin();
-    for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+    if (p->patience > 0)
+        result = proc_wait(p, deadline_in(p->patience), &failure);
+    if (failure.code != ERR_UNREACHABLE) /* else the host has to wait for it, at its signal */
+        p->patience = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(signals) && result < 0; i++) {
+        error_release(&failure);
         result = p->transport->ops->signal(p, signals[i], &failure);
         if (result == 0)
             result = proc_wait(p, deadline_in(i == 0 ? grace : 10 * NSEC_PER_SEC), &failure);

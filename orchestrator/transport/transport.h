@@ -65,6 +65,8 @@ struct command {
     bool pty;                /* on a terminal: stderr comes in stdout, a close hangs it up */
     bool killable;           /* proc_kill() reaches it and what it started (own process group);
                                 costs two small processes on the host */
+    int64_t patience;        /* ns that proc_kill() lets it end by itself first: for programs that
+                                leave something behind when they are ended in the middle */
     const void *input;       /* bytes for its standard input, then end of file; NULL with */
     size_t input_len;        /* input_len 0: end of file at once unless keep_stdin */
     bool keep_stdin;         /* leave standard input open for proc_write() */
@@ -101,8 +103,9 @@ int proc_write(struct proc *p, const void *data, size_t len, struct error *err);
 int proc_flush(struct proc *p, int64_t deadline, struct error *err);
 /* End of file on standard input once what is queued is sent. */
 int proc_close_stdin(struct proc *p, struct error *err);
-/* Send TERM, then after `grace` nanoseconds KILL, to a killable command's process group, and wait
- * for its end. Works while a stop is asked for. 0 also where it had ended by itself. */
+/* Send TERM (after command.patience), then after `grace` nanoseconds KILL, to a killable command's
+ * process group, and wait for its end. Works while a stop is asked for. 0 also where it had ended
+ * by itself. */
 int proc_kill(struct proc *p, int64_t grace, struct error *err);
 /* Forget the command: its channel is closed; a killable one that still runs is killed first. */
 void proc_free(struct proc *p); /* NULL is fine */

@@ -15,7 +15,7 @@ mend_containerd() {
 mend_host() {
     local status=$?
     mend_containerd
-    on_host sh -c "rm -rf $there; ctr -n elsewhere images ls -q | xargs -r ctr -n elsewhere images rm; ctr namespaces rm elsewhere" >/dev/null
+    on_host sh -c "rm -rf $there; ctr -n elsewhere images ls -q | xargs -r ctr -n elsewhere images rm --sync; ctr namespaces rm elsewhere" >/dev/null
     (exit "$status") # `finish` looks at it
     finish
 }
@@ -35,7 +35,7 @@ workflows:
 YAML
     printf '      - %s\n' "$@" >>kataloop.yaml
 }
-container='container: {image: busybox, client: ctr, namespace: elsewhere}'
+container='container: {image: busybox, client: ctr}'
 
 # The steps of a kind, and what shows on the host that its last one is in the middle.
 steps_of() {
@@ -45,6 +45,7 @@ steps_of() {
     inject) workflow "inject: {image: guest, files: [{from: $there/tool, to: /bin/tool}]}" ;;
     restart) workflow 'restart: containerd' ;;
     container) workflow 'container: {image: busybox, client: nerdctl}' ;;
+    namespace) workflow 'container: {image: busybox, client: ctr, namespace: elsewhere}' 'run: sleep 4003 & wait' ;;
     checkpoint) workflow "$container" 'checkpoint: {}' ;;
     guest) workflow "$container" 'guest: sleep 4002' ;;
     run) workflow 'run: sleep 4003 & wait' ;;
@@ -59,7 +60,7 @@ middle_of() {
     container) on_host sh -c 'pgrep -f "^nerdctl.* run " && ls /run/containerd/io.containerd.runtime.v2.task/default/*' ;;
     checkpoint) on_host pgrep -x criu ;;
     guest) on_host pgrep -xf 'sleep 4002' ;;
-    run) on_host pgrep -xf 'sleep 4003' ;;
+    namespace | run) on_host pgrep -xf 'sleep 4003' ;;
     esac
 }
 
@@ -70,7 +71,7 @@ pgrep -axf 'sleep 400[123]'
 for n in \$(ctr namespaces ls -q); do ctr -n \$n containers ls -q; ctr -n \$n tasks ls -q; done
 ls -d /var/tmp/kataloop-* /tmp/criu-checkpoint-*
 find $there -name '.*'
-find $there -name 'guest.img?*'
+find $there -name "guest.img.guestimg-*" -o -name "guest.img.kept-*"
 grep -l '^frozen 1' -r /sys/fs/cgroup --include=cgroup.events
 :
 SH
@@ -134,10 +135,11 @@ for kind in "${kinds[@]}"; do
     as_before "a cut connection in $kind"
 done
 
-for kind in container checkpoint; do
+for kind in container namespace checkpoint; do
     begin "$kind"
     kill -KILL "$pid"
     ended
+    on_host pkill -xf 'sleep 4003'
     exits "a death in $kind: no time for anything" 137
     workflow 'run: "true"'
     run "$kataloop" run
