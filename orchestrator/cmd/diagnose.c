@@ -34,7 +34,7 @@ static const struct verb_option options[] = {
     OPTION_HOST,
     OPTION_FILE,
     {'n', "namespace", "NAME", "containerd's namespace (default: default)"},
-    {0, "way", "WAY", "the way into the guest: auto, console, or host (default: auto)"},
+    {0, "way", "WAY", "the way into the guest: auto, vsock, console, or host (default: auto)"},
     OPTION_JSON,
     OPTION_END};
 

@@ -26,7 +26,7 @@ static const struct verb_option options[] = {
     OPTION_HOST,
     OPTION_FILE,
     {'n', "namespace", "NAME", "containerd's namespace (default: default)"},
-    {0, "way", "WAY", "auto, console, or host (default: auto)"},
+    {0, "way", "WAY", "auto, vsock, console, or host (default: auto)"},
     {'t', "timeout", "TIME", "stop the command after this time (default: never)"},
     OPTION_JSON,
     OPTION_END};

@@ -10,31 +10,55 @@
 #include "base/clock.h"
 #include "guest/way.h"
 
-static const struct guest_way *const ways[] = {&guest_console, &guest_host};
+static const struct guest_way *const ways[] = {&guest_vsock, &guest_console, &guest_host};
 
-const char *const guest_way_choices[] = {"auto", "console", "host", NULL};
+const char *const guest_way_choices[] = {"auto", "vsock", "console", "host", NULL};
 
-static const struct guest_way *choose(const struct guest_spec *spec)
+/* What `auto` gives the faster way before it takes the other. */
+#define QUICK (10 * NSEC_PER_SEC)
+
+static const struct guest_way *find_way(const char *name)
 {
-    if (!spec->way || strcmp(spec->way, "auto") == 0)
-        return spec->runtime && !strstr(spec->runtime, "kata") ? &guest_host : &guest_console;
     for (size_t i = 0; i < ARRAY_SIZE(ways); i++)
-        if (strcmp(ways[i]->name, spec->way) == 0)
+        if (strcmp(ways[i]->name, name) == 0)
             return ways[i];
     return NULL;
+}
+
+static int open_way(struct guest *g, const struct guest_way *way, int64_t deadline,
+                    struct error *err)
+{
+    if (g->handle)
+        g->way->close(g);
+    g->way = way;
+    return way->open(g, deadline, err);
+}
+
+/* Why vsock does not work is of no interest where the console does, and where that does not either,
+ * its reason is the one that counts. A host that is lost, and Ctrl-C, are for both. */
+static int open_machine(struct guest *g, int64_t deadline, struct error *err)
+{
+    cleanup_error struct error quick = ERROR_INIT;
+    if (open_way(g, &guest_vsock, deadline_min(deadline, deadline_in(QUICK)), &quick) == 0)
+        return 0;
+    if (quick.code != ERR_INTERRUPTED && quick.code != ERR_UNREACHABLE)
+        return open_way(g, &guest_console, deadline, err);
+    error_move(err, &quick);
+    return -1;
 }
 
 int guest_open(struct transport *t, const struct guest_spec *spec, int64_t deadline,
                struct guest **ret, struct error *err)
 {
-    const struct guest_way *way = choose(spec);
+    bool is_auto = !spec->way || strcmp(spec->way, "auto") == 0;
+    bool machine = !spec->runtime || strstr(spec->runtime, "kata");
+    const struct guest_way *way = is_auto ? &guest_host : find_way(spec->way);
     if (!way)
         return error_set(err, ERR_USAGE, "there is no way into a guest called `%s`", spec->way);
     cleanup_guest struct guest *g = xcalloc(1, sizeof(*g));
-    g->way = way;
     g->transport = t;
     g->sandbox = xstrdup(spec->sandbox);
-    if (way->open(g, deadline, err) < 0)
+    if ((is_auto && machine ? open_machine(g, deadline, err) : open_way(g, way, deadline, err)) < 0)
         return error_wrap(err, "the guest of %.12s", spec->sandbox);
     *ret = steal(&g);
     return 0;

@@ -47,7 +47,18 @@ ok "bytes go both ways, live" test "${PIPESTATUS[*]}" = "1 0"
 
 run guest exec --json "$name" -- sh -c 'echo out; echo err >&2; exit 7'
 exits "the exit status with --json" 7
-has "one object" "$out" '"way":"console"' '"status":7' '"out":"out\n"' '"err":"err\n"'
+has "one object" "$out" '"way":"vsock"' '"status":7' '"out":"out\n"' '"err":"err\n"'
+
+run guest exec --json --way console "$name" -- sh -c 'echo err >&2; exit 7'
+has "the same through kata-runtime" "$out" '"way":"console"' '"status":7' '"err":"err\n"'
+
+on_host sh -c "echo vsock://2:1024 >/run/vc/sbs/$name/agent-url"
+run guest exec --way vsock "$name" -- true
+exits "a shim that says that the guest is the host" 1
+has "is not believed" "$err" 'vsock://2:1024' 'no address of this guest'
+run guest exec --json "$name" -- true
+has "without vsock it is the console" "$out" '"way":"console"'
+on_host rm "/run/vc/sbs/$name/agent-url"
 
 run guest exec --timeout 2s "$name" -- sh -c 'echo $$; echo a line of sixteen; while :; do sleep 0.1; done'
 exits "a command that runs over" 1
@@ -108,13 +119,18 @@ has "up to the first" "$out" 'lookalike [S (sleeping)] /tmp/lookalike 300' ' sh 
 
 # --- a guest that goes
 
-"$kataloop" guest exec "$name" -- sh -c 'echo a line of sixteen; while :; do sleep 0.1; done' \
-    >"$scratch/gone" 2>"$scratch/gone-err" </dev/null &
-ok "a command runs" wait_for 120 grep -q sixteen "$scratch/gone"
-on_host pkill -KILL -x kata-runtime
-wait $!
-is "the console dies" $? 1
-has "and is named" "$(<"$scratch/gone-err")" "the guest's console has ended" debug_console_enabled
+# dies WAY PROGRAM: what carries it is killed under a command.
+dies() {
+    "$kataloop" guest exec --way "$1" "$name" -- sh -c 'echo a line of sixteen; while :; do sleep 0.1; done' \
+        >"$scratch/gone" 2>"$scratch/gone-err" </dev/null &
+    ok "a command runs by $1" wait_for 120 grep -q sixteen "$scratch/gone"
+    on_host pkill -KILL -x "$2"
+    wait $!
+    is "its console dies" $? 1
+    has "and is named" "$(<"$scratch/gone-err")" "the guest's console has ended" debug_console_enabled
+}
+dies console kata-runtime
+dies vsock perl
 
 on_host sh -c "ctr tasks rm --force $name >/dev/null"
 run guest exec "$name" -- true

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The lab's kata-runtime: `env --json`, and `exec`, which behaves as Kata's does: it insists on a
- * terminal, puts it in raw mode, and connects it to a shell on a fresh pty. No argument vector, no
- * exit status. The guest is the lab's host itself. */
-#include <errno.h>
-#include <poll.h>
-#include <pty.h>
-#include <signal.h>
+ * terminal, asks the sandbox's shim where the agent is, puts the terminal in raw mode, and connects
+ * it to the guest's debug console. No argument vector, no exit status. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <termios.h>
-#include <unistd.h>
 
-static const char tasks[] = "/run/containerd/io.containerd.runtime.v2.task/default";
+#include <linux/vm_sockets.h>
+
+#include "shuttle.h"
+
+#define MONITOR "/run/vc/sbs/%s/shim-monitor.sock"
+enum { CONSOLE_PORT = 1026 };
+
 static const char image[] = "/opt/kata/share/kata-containers/kata-containers.img";
 
 static int print_env(int json)
@@ -38,14 +38,50 @@ static int print_env(int json)
     return 0;
 }
 
-static int known_sandbox(const char *id)
+/* What the sandbox's shim answers to GET /agent-url, where it listens. */
+static int ask_shim(const char *id, char *ret, size_t size)
 {
-    char path[4096];
-    struct stat st;
-    if (!*id || strchr(id, '/'))
-        return 0;
-    snprintf(path, sizeof(path), "%s/%s", tasks, id);
-    return stat(path, &st) == 0;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    static const char request[] = "GET /agent-url HTTP/1.0\r\nHost: shim\r\n\r\n";
+    int n = snprintf(address.sun_path, sizeof(address.sun_path), MONITOR, id);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (!*id || strchr(id, '/') || n >= (int)sizeof(address.sun_path) ||
+        connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+        write(fd, request, sizeof(request) - 1) < 0) {
+        fprintf(stderr,
+                "Get \"http://shim/agent-url\": dial unix " MONITOR
+                ": connect: no such file or directory\n",
+                id);
+        return -1;
+    }
+    size_t len = 0;
+    for (ssize_t m; len < size - 1 && (m = read(fd, ret + len, size - 1 - len)) > 0;)
+        len += (size_t)m;
+    ret[len] = '\0';
+    close(fd);
+    return 0;
+}
+
+/* To the debug console of the guest. */
+static int connect_console(const char *id)
+{
+    char answer[4096];
+    struct sockaddr_vm address = {.svm_family = AF_VSOCK, .svm_port = CONSOLE_PORT};
+    if (ask_shim(id, answer, sizeof(answer)) < 0)
+        return -1;
+    const char *body = strstr(answer, "\r\n\r\n");
+    if (!body || sscanf(body + 4, "vsock://%u:", &address.svm_cid) != 1) {
+        fprintf(stderr, "Invalid vsock scheme: %s\n", body ? body + 4 : "");
+        return -1;
+    }
+    int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+        fprintf(stderr,
+                "rpc error: code = DeadlineExceeded desc = timed out connecting to vsock %u:%u\n",
+                address.svm_cid, CONSOLE_PORT);
+        return -1;
+    }
+    return fd;
 }
 
 /* The first of stderr, stdout, stdin that is a terminal. */
@@ -58,35 +94,6 @@ static int find_terminal(void)
     return -1;
 }
 
-static int copy(int from, int to)
-{
-    char buffer[4096];
-    ssize_t n = read(from, buffer, sizeof(buffer));
-    if (n <= 0)
-        return n < 0 && errno == EINTR ? 0 : -1;
-    for (ssize_t done = 0; done < n;) {
-        ssize_t m = write(to, buffer + done, (size_t)(n - done));
-        if (m < 0 && errno != EINTR)
-            return -1;
-        done += m > 0 ? m : 0;
-    }
-    return 0;
-}
-
-static void shuttle(int terminal, int console)
-{
-    for (;;) {
-        struct pollfd fds[] = {{.fd = terminal, .events = POLLIN},
-                               {.fd = console, .events = POLLIN}};
-        if (poll(fds, 2, -1) < 0 && errno != EINTR)
-            return;
-        if (fds[1].revents && copy(console, terminal) < 0)
-            return;
-        if (fds[0].revents && copy(terminal, console) < 0)
-            return;
-    }
-}
-
 static int run_exec(const char *id)
 {
     int terminal = find_terminal();
@@ -94,36 +101,17 @@ static int run_exec(const char *id)
         fprintf(stderr, "panic: provided file is not a console\n\ngoroutine 1 [running]:\n");
         return 2;
     }
-    if (!known_sandbox(id)) {
-        fprintf(stderr,
-                "Get \"http://shim/agent-url\": dial unix /run/vc/sbs/%s/shim-monitor.sock: "
-                "connect: no such file or directory\n",
-                id);
+    int console = connect_console(id);
+    if (console < 0)
         return 1;
-    }
     struct termios before, raw;
-    struct winsize size = {0};
     tcgetattr(terminal, &before);
-    ioctl(terminal, TIOCGWINSZ, &size);
     raw = before;
     cfmakeraw(&raw);
     tcsetattr(terminal, TCSANOW, &raw);
-    int console;
-    pid_t pid = forkpty(&console, NULL, NULL, &size);
-    if (pid == 0) {
-        if (chdir("/") < 0)
-            _exit(127);
-        execl("/bin/sh", "sh", (char *)NULL);
-        _exit(127);
-    }
-    if (pid > 0) {
-        shuttle(terminal, console);
-        kill(pid, SIGHUP); /* the agent kills the shell when its client has gone */
-        kill(pid, SIGKILL);
-        waitpid(pid, NULL, 0);
-    }
+    shuttle(terminal, console);
     tcsetattr(terminal, TCSANOW, &before);
-    return pid > 0 ? 0 : 1;
+    return 0;
 }
 
 int main(int argc, char **argv)
