@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/parse.h"
+#include "cmd/both_ways.h"
 #include "cmd/session.h"
 #include "diagnose/compare.h"
 #include "guest/find.h"
@@ -29,7 +30,8 @@ enum { EXIT_HANG = 4 };
 
 static const struct verb_option options[] = {
     {'p', "pid", "PID", "look at this process and those below it, on the host, not at a container"},
-    {'c', "compare", NULL, "two bundles (or runs): what differs, what matters most first"},
+    {'c', "compare", NULL,
+     "two bundles (or runs), or CRIU by hand and by the agent, run now: what differs"},
     {'o', "output", "FILE", "keep the evidence as a bundle, to be sent in or judged later"},
     OPTION_HOST,
     OPTION_FILE,
@@ -162,22 +164,24 @@ static int screen_width(void)
 
 static int compare(struct invocation *inv, struct error *err)
 {
-    const char *const *names = (const char *const *)inv->args.items;
+    cleanup_free char *manual = NULL, *agent = NULL;
+    bool live = inv->args.len < 2;
     cleanup_bundle struct bundle left = BUNDLE_INIT, right = BUNDLE_INIT;
     cleanup_comparison struct comparison c = COMPARISON_INIT;
     cleanup_strbuf struct strbuf out = STRBUF_INIT;
-    if (inv->args.len != 2) {
-        error_set(err, ERR_USAGE, "--compare takes two bundles or runs");
-        return error_hint(err, "kataloop diagnose --compare manual" BUNDLE_SUFFIX
-                               " agent" BUNDLE_SUFFIX);
-    }
-    if (read_kept(names[0], &left, err) < 0 || read_kept(names[1], &right, err) < 0)
+    if (live && both_ways_run(inv, &manual, &agent, &inv->status, err) < 0)
+        return -1;
+    const char *one = live ? manual : inv->args.items[0];
+    const char *other = live ? agent : inv->args.items[1];
+    if (read_kept(one, &left, err) < 0 || read_kept(other, &right, err) < 0)
         return -1;
     comparison_make(&left, &right, &c);
+    one = live ? "by hand" : one;
+    other = live ? "by the agent" : other;
     if (invocation_option(inv, "json"))
-        comparison_json(&c, names[0], names[1], &out);
+        comparison_json(&c, one, other, &out);
     else
-        comparison_text(&c, names[0], names[1], screen_width(), &out);
+        comparison_text(&c, one, other, screen_width(), &out);
     fputs(strbuf_str(&out), stdout);
     return 0;
 }
@@ -221,12 +225,17 @@ static int run(struct invocation *inv, struct error *err)
 
 const struct verb verb_diagnose = {
     .name = "diagnose",
-    .synopsis = "CONTAINER | RUN | BUNDLE | --pid PID | --compare A B",
+    .synopsis = "CONTAINER | RUN | BUNDLE | --pid PID | --compare [A B | WORKFLOW]",
     .help = "say why a checkpoint hangs or fails, with the evidence for it",
     .about =
         "Of a CONTAINER (an id, the start of one, or a name) the evidence is taken now, in its\n"
         "guest and on the host; nothing is changed there. Of a RUN, or a BUNDLE that was kept\n"
         "with -o or sent in, what was seen then is judged again.\n"
+        "--compare shows how two CRIU processes, what started them, and their targets differ: "
+        "those\n"
+        "of two bundles or runs, or without them of CRIU by hand and by the agent, which a "
+        "WORKFLOW\n"
+        "with the recipe compare-manual-agent runs now.\n"
         "Exit status 4: a checkpoint hangs.",
     .options = options,
     .max_args = 2,

@@ -64,6 +64,8 @@ int round_run(const struct session *s, struct store *store, const struct round_o
     cleanup_free char *state = state_dir();
     cleanup_free char *folder = NULL;
     struct event_sink folder_sink;
+    if (options->ret_run)
+        *options->ret_run = xstrdup(run);
     if (store_mark_lost(store, err) < 0 ||
         sink_folder_new(state, run, &folder_sink, &folder, err) < 0)
         return -1;

@@ -7,8 +7,9 @@
 #include "cmd/session.h"
 
 struct round_options {
-    bool json;  /* the event stream on standard output */
-    bool force; /* do everything, changed or not */
+    bool json;      /* the event stream on standard output */
+    bool force;     /* do everything, changed or not */
+    char **ret_run; /* where the run's id goes, owned by the caller; NULL: nobody asks */
 };
 
 /* Run the plan. *host: an open connection, or NULL; left open for the next round, for the caller to

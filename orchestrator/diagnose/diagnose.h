@@ -61,6 +61,7 @@ struct diagnose_spec {
     int client_status;
     const char *client_stderr; /* what the client said; its last 8 KiB are kept */
     bool stalled;              /* neither CRIU's log nor its processes moved for a while */
+    bool held;                 /* CRIU is stopped for the time, at whatever it did */
     int64_t seconds;           /* since the checkpoint began; 0: not known */
     bool leave_running;        /* the container was to go on afterwards */
     const char *state_after; /* of its task, after the checkpoint ended: "running", "stopped"… */

@@ -147,7 +147,7 @@ count() { echo $#; }
 # shellcheck disable=SC2086
 n_targets=$(count $targets)
 targets=$(first 16 "$targets") crius=$(first 8 "$crius") agents=$(first 4 "$agents")
-parents=$(first 12 "$parents") children=$(first 8 "$children")
+parents=$(first 16 "$parents") children=$(first 8 "$children")
 
 # --- their files -------------------------------------------------------------------------------
 
@@ -200,7 +200,8 @@ chosen='' first_target=''
 for this in $targets; do
     first_target=${first_target:-$this}
 done
-for this in $crius $targets $parents $agents $tracers $children; do
+# The first process too: by it namespaces are told apart.
+for this in $crius $targets $parents $agents $tracers $children 1; do
     add chosen "$this"
 done
 for this in $chosen; do

@@ -128,10 +128,11 @@ static void add_limits(struct facts *f, const struct bundle *b, const char *who,
     }
 }
 
+/* A CRIU that was held has opened what it had come to: only what it was given counts. */
 static void add_files(struct facts *f, const struct bundle *b, const char *who,
-                      const struct process *p)
+                      const struct process *p, bool held)
 {
-    for (int fd = 0; fd < FDS_MAX; fd++) {
+    for (int fd = 0; fd < (held ? 3 : FDS_MAX); fd++) {
         bool known;
         const char *target = process_fd(b, p->pid, fd, &known);
         if (!known)
@@ -205,12 +206,12 @@ static void add_options(struct facts *f, const char *who, const struct process *
 }
 
 static void add_process(struct facts *f, const struct bundle *b, const char *who,
-                        const struct process *p, const struct process *base, int weight)
+                        const struct process *p, const struct process *base, int weight, bool held)
 {
     add_status(f, who, p, weight);
     add_namespaces(f, b, who, p, base);
     add_limits(f, b, who, p);
-    add_files(f, b, who, p);
+    add_files(f, b, who, p, held);
     add_environment(f, b, who, p);
     add(f, 50, "CRIU in the target's cgroup freezes with it", xasprintf("%s: cgroup", who),
         normal_or_null(p->cgroup2));
@@ -218,7 +219,8 @@ static void add_process(struct facts *f, const struct bundle *b, const char *who
         p->terminal < 0 ? NULL : xstrdup(p->terminal ? "yes" : "none"));
     add(f, 25, NULL, xasprintf("%s: leads its session", who),
         p->session < 0 ? NULL : xstrdup(p->session == p->pid ? "yes" : "no"));
-    add(f, 20, NULL, xasprintf("%s: waits in", who), xstrdup(p->wchan ? p->wchan : "nothing"));
+    if (!held)
+        add(f, 20, NULL, xasprintf("%s: waits in", who), xstrdup(p->wchan ? p->wchan : "nothing"));
 }
 
 /* --- the whole -----------------------------------------------------------------------------------
@@ -248,6 +250,7 @@ void facts_make(const struct bundle *b, struct facts *ret)
     cleanup_scene struct scene s;
     scene_make(b, &s);
     const struct process *init = bundle_process(b, 1);
+    bool held = item_value(s.caller, "held", NULL) != NULL;
     if (s.target_freezer.version)
         add_text(ret, 100, "a frozen target cannot run CRIU's parasite: CRIU waits for ever",
                  "target", "frozen", s.target_freezer.frozen ? "yes" : "no");
@@ -260,7 +263,7 @@ void facts_make(const struct bundle *b, struct facts *ret)
                  s.target->tracer <= 0 ? "none"
                  : by_criu             ? "CRIU"
                                        : "another process");
-        add_process(ret, b, "target", s.target, init, 60);
+        add_process(ret, b, "target", s.target, init, 60, false);
         add(ret, 35, NULL, xstrdup("target: state"),
             xasprintf("%c", s.target->state ? s.target->state : '?'));
     }
@@ -268,11 +271,11 @@ void facts_make(const struct bundle *b, struct facts *ret)
         add(ret, 58, "CRIU inherits nearly all from what starts it", xstrdup("CRIU: started by"),
             chain_of(b, s.criu));
         add_options(ret, "CRIU", s.criu);
-        add_process(ret, b, "CRIU", s.criu, init, 80);
+        add_process(ret, b, "CRIU", s.criu, init, 80, held);
     }
     if (s.spawner)
-        add_process(ret, b, "spawner", s.spawner, init, 45);
-    if (s.log)
+        add_process(ret, b, "spawner", s.spawner, init, 45, false);
+    if (s.log && !held) /* else where it was held by chance */
         add(ret, 65, NULL, xstrdup("CRIU: log ends with"), normal_text(s.last));
     add_first_line(ret, 60, "kernel", b, "/proc/version");
     add_first_line(ret, 60, "CRIU's version", b, "criu --version");

@@ -59,6 +59,7 @@ static void put_caller(const struct diagnose_spec *spec, struct strbuf *ret)
         put_line(&text, "stalled", spec->stalled ? "yes" : "no");
         put_line(&text, "leave running", spec->leave_running ? "yes" : "no");
     }
+    put_line(&text, "held", spec->held ? "yes" : NULL);
     put_number(&text, "seconds", spec->seconds);
     put_line(&text, "state after", spec->state_after);
     bundle_put(ret, "caller", strbuf_str(&text), text.len, text.len, false);

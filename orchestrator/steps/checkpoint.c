@@ -11,6 +11,7 @@
 #include "steps/checkpoint_watch.h"
 #include "steps/client.h"
 #include "steps/step.h"
+#include "steps/witness.h"
 
 static const struct field fields[] = {
     {"leave_running", FIELD_BOOL, FIELD_PRIMARY, "true", NULL, NULL, NULL,
@@ -19,6 +20,9 @@ static const struct field fields[] = {
     {"watch", FIELD_BOOL, 0, "true", NULL, NULL, NULL,
      "follow CRIU in the guest meanwhile, and find out why it hangs or fails"},
     {"follow", FIELD_BOOL, 0, "false", NULL, NULL, NULL, "show CRIU's log as it grows"},
+    {"evidence", FIELD_STRING, 0, NULL, NULL, NULL, NULL,
+     "file name: keep evidence of CRIU at its start under it among the run's files; CRIU is held "
+     "meanwhile"},
     {"stall_after", FIELD_DURATION, 0, "10s", NULL, NULL, NULL,
      "a checkpoint that has not moved for so long hangs"},
     FIELD_END,
@@ -256,12 +260,13 @@ static int succeeded(struct attempt *a, struct error *err)
 {
     struct exec *x = a->x;
     const struct run_container *c = a->container;
-    bool running = false;
+    struct checkpoint_figures figures = {.wall = a->time.wall};
     undo_forget(&x->undo, a->criu);
-    if (client_running(x, c, &running, err) < 0 || forget(x, c, err) < 0 ||
-        checkpoint_emit_sample(x, a->step, &a->time, running, a->folder, a->watch.guest,
-                               a->watch.log, err) < 0)
+    if (client_running(x, c, &figures.running, err) < 0 || forget(x, c, err) < 0 ||
+        checkpoint_figures_read(x, a->folder, a->watch.guest, a->watch.log, &figures, err) < 0 ||
+        checkpoint_emit_sample(x, a->step, &figures, err) < 0)
         return -1;
+    bool running = figures.running;
     cleanup_free char *time = duration_format(a->time.wall);
     exec_summary(x, "%s on the host, the container %s", time,
                  running            ? "still runs"
@@ -274,6 +279,40 @@ static int succeeded(struct attempt *a, struct error *err)
     return examine(a, &spec, &found, err);
 }
 
+static int client_over(void *data, bool *ret, struct error *err)
+{
+    struct proc *p = data;
+    size_t index;
+    cleanup_error struct error failure = ERROR_INIT;
+    if (!proc_ended(p, NULL) && proc_wait_any(&p, 1, clock_now(), &index, &failure) < 0 &&
+        failure.code != ERR_TIMEOUT) {
+        error_move(err, &failure);
+        return -1;
+    }
+    *ret = proc_ended(p, NULL);
+    return 0;
+}
+
+/* Evidence before anything hangs, where it is asked for. */
+static int witness(struct attempt *a, struct proc *client, struct error *err)
+{
+    const char *name = value_get_string(a->step->args, "evidence");
+    if (!name)
+        return 0;
+    if (!a->watch.guest)
+        return exec_note(a->x, err, "no evidence is in %s: the checkpoint is not watched", name);
+    const struct run_container *c = a->container;
+    const struct diagnose_spec spec = {.container = c->id,
+                                       .name = c->name,
+                                       .space = c->space,
+                                       .runtime = c->runtime,
+                                       .client = CLIENT_RUNNING,
+                                       .held = true,
+                                       .leave_running = a->leave_running};
+    cleanup_free char *file = xasprintf("%s" BUNDLE_SUFFIX, name);
+    return witness_take(a->x, a->watch.guest, &spec, file, client_over, client, err);
+}
+
 static int attempt(struct attempt *a, struct error *err)
 {
     struct exec *x = a->x;
@@ -284,7 +323,8 @@ static int attempt(struct attempt *a, struct error *err)
         return -1;
     bool stalled = false;
     int64_t stall_after = value_get_duration(a->step->args, "stall_after", 10 * NSEC_PER_SEC);
-    if (checkpoint_watch_wait(&a->watch, x, p, stall_after, &stalled, err) < 0) {
+    if (witness(a, p, err) < 0 ||
+        checkpoint_watch_wait(&a->watch, x, p, stall_after, &stalled, err) < 0) {
         cleanup_error struct error unheard = ERROR_INIT; /* why it is ended is what is told */
         if (!transport_is_lost(x->host) && proc_kill(p, 5 * NSEC_PER_SEC, &unheard) < 0)
             error_hint(err, "the client may still run on %s: %s", transport_name(x->host),

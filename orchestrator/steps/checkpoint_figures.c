@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/parse.h"
-#include "criu/stats.h"
 
 /* Runs "$@" with its output on stderr and prints two clocks around it, in nanoseconds: the wall
  * clock, and the uptime (in hundredths of a second), which no clock step can move; and its status.
@@ -77,10 +76,9 @@ static int figures_on_host(struct exec *x, const char *folder, struct strbuf *re
 }
 
 /* With Kata they stay in the guest, beside the log. */
-static int figures_in_guest(struct exec *x, struct guest *guest, const char *log,
+static int figures_in_guest(struct exec *x, struct guest *guest, const char *folder,
                             struct strbuf *ret, struct error *err)
 {
-    cleanup_free char *folder = path_dir(log);
     cleanup_strv struct strv argv = STRV_INIT;
     strv_push_all(&argv, "sh", "-c",
                   "[ ! -f \"$1/stats-dump\" ] || head -c 65536 \"$1/stats-dump\"", "sh", folder,
@@ -93,37 +91,45 @@ static int figures_in_guest(struct exec *x, struct guest *guest, const char *log
     return 0;
 }
 
-static int criu_figures(struct exec *x, const char *folder, struct guest *guest, const char *log,
-                        struct criu_stats *ret, struct error *err)
+static int parse_stats(const struct strbuf *bytes, struct criu_stats *ret, struct error *err)
+{
+    *ret = (struct criu_stats){0};
+    return bytes->len == 0 ? 0 : criu_stats_parse(bytes->data, bytes->len, "stats-dump", ret, err);
+}
+
+int checkpoint_stats_in_guest(struct exec *x, struct guest *guest, const char *folder,
+                              struct criu_stats *ret, struct error *err)
 {
     cleanup_strbuf struct strbuf bytes = STRBUF_INIT;
-    *ret = (struct criu_stats){0};
-    if (figures_on_host(x, folder, &bytes, err) < 0)
+    if (figures_in_guest(x, guest, folder, &bytes, err) < 0)
         return -1;
-    if (bytes.len == 0 && guest && log && figures_in_guest(x, guest, log, &bytes, err) < 0)
+    return parse_stats(&bytes, ret, err);
+}
+
+int checkpoint_figures_read(struct exec *x, const char *folder, struct guest *guest,
+                            const char *log, struct checkpoint_figures *ret, struct error *err)
+{
+    cleanup_strbuf struct strbuf bytes = STRBUF_INIT;
+    cleanup_free char *beside = guest && log ? path_dir(log) : NULL;
+    if (image_bytes(x, folder, &ret->image_bytes, err) < 0 ||
+        figures_on_host(x, folder, &bytes, err) < 0)
         return -1;
-    if (bytes.len == 0)
-        return 0;
-    return criu_stats_parse(bytes.data, bytes.len, "stats-dump", ret, err);
+    if (bytes.len == 0 && beside && figures_in_guest(x, guest, beside, &bytes, err) < 0)
+        return -1;
+    return parse_stats(&bytes, &ret->stats, err);
 }
 
 int checkpoint_emit_sample(struct exec *x, const struct plan_step *step,
-                           const struct checkpoint_time *time, bool running, const char *folder,
-                           struct guest *guest, const char *log, struct error *err)
+                           const struct checkpoint_figures *figures, struct error *err)
 {
     struct metric metrics[MAX_METRICS];
     size_t n = 0;
-    double bytes = 0;
-    struct criu_stats stats;
-    if (image_bytes(x, folder, &bytes, err) < 0 ||
-        criu_figures(x, folder, guest, log, &stats, err) < 0)
-        return -1;
-    metrics[n++] = (struct metric){"wall", "ns", (double)time->wall};
-    metrics[n++] = (struct metric){"still_running", "bool", running};
-    if (bytes > 0)
-        metrics[n++] = (struct metric){"image_bytes", "bytes", bytes};
-    if (stats.has_dump)
-        n += criu_stats_metrics(&stats, metrics + n);
+    metrics[n++] = (struct metric){"wall", "ns", (double)figures->wall};
+    metrics[n++] = (struct metric){"still_running", "bool", figures->running};
+    if (figures->image_bytes > 0)
+        metrics[n++] = (struct metric){"image_bytes", "bytes", figures->image_bytes};
+    if (figures->stats.has_dump)
+        n += criu_stats_metrics(&figures->stats, metrics + n);
     int sample = step->sample ? step->sample : 1;
     return exec_sample(x, sample, metrics, n, err);
 }

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "criu/stats.h"
 #include "exec/exec.h"
 #include "guest/guest.h"
 #include "steps/step.h"
@@ -20,10 +21,24 @@ struct checkpoint_time {
 /* Read what the timed command has printed. */
 int checkpoint_time_parse(const char *line, struct checkpoint_time *ret, struct error *err);
 
-/* Emit the sample of a checkpoint. `folder`: of the host, with the images. CRIU's figures are
- * there, or in the guest beside its log (`guest`, `log`: NULL where not known), or nowhere. */
+/* What one dump came to. */
+struct checkpoint_figures {
+    int64_t wall;       /* nanoseconds */
+    bool running;       /* the workload afterwards */
+    double image_bytes; /* 0: the images are not where they could be measured */
+    struct criu_stats stats;
+};
+
+/* Read what a client's checkpoint has left: the images' size from `folder` of the host; CRIU's
+ * figures from there, or in the guest beside its log (`guest`, `log`: NULL where not known), or
+ * nowhere. */
+int checkpoint_figures_read(struct exec *x, const char *folder, struct guest *guest,
+                            const char *log, struct checkpoint_figures *ret, struct error *err);
+/* CRIU's own figures from a folder of the guest; none there is no failure. */
+int checkpoint_stats_in_guest(struct exec *x, struct guest *guest, const char *folder,
+                              struct criu_stats *ret, struct error *err);
+/* Emit them as the step's sample. */
 int checkpoint_emit_sample(struct exec *x, const struct plan_step *step,
-                           const struct checkpoint_time *time, bool running, const char *folder,
-                           struct guest *guest, const char *log, struct error *err);
+                           const struct checkpoint_figures *figures, struct error *err);
 
 #endif

@@ -32,6 +32,18 @@ run "$kataloop" diagnose latest
 exits "diagnose shows it again" 4
 has "with the same cause first" "$out" "1. certain: the target's cgroup is frozen"
 
+cat >>kataloop.yaml <<'YAML'
+  both: {host: lab, steps: [{recipe: compare-manual-agent}]}
+YAML
+run "$kataloop" diagnose --compare
+exits "both ways: the agent's hangs" 4
+has "both ways: CRIU by hand does not" "$out" 'in the guest, the workload still runs'
+has "both ways: the first difference is the frozen cgroup" "$out" '1. target: frozen'
+has "both ways: on the agent's side" "$out" '   - no
+   + yes'
+ok "both ways: no CRIU is left" not criu_runs
+is "both ways: no folder is left" "$(on_host sh -c 'ls -d /tmp/kataloop-* /tmp/criu-checkpoint-* 2>/dev/null')" ""
+
 # The healthy twin: the edit that was asked for.
 sed -i '/--freeze-cgroup/s#^// ##' "$container"
 run "$kataloop" run
