@@ -7,6 +7,7 @@ IMG=$LAB_IMAGE
 edited=src/agent/rustjail/src/container.rs
 
 prepare_rounds() {
+    time_clients
     project "$scratch/project"
     edit_agent
     # Neither side's first round counts: guestimg is sent, the emulated machine has to warm up.
@@ -16,6 +17,22 @@ prepare_rounds() {
     "${on_lab[@]}" "echo '127.0.0.1 localhost' >/tmp/hosts &&
         sudo \$(ls -t ~/.cache/kataloop/guestimg-* | head -n 1) inject $IMG --put /tmp/hosts:/etc/hosts:0644" >&2
     samples=$results/$name.tsv
+}
+
+# Both sides run the same nerdctl; how long its own work takes is written down on the lab.
+clients=/run/bench-clients
+time_clients() {
+    on_host sh -c 'cat >/usr/local/sbin/nerdctl && chmod 0755 /usr/local/sbin/nerdctl' <<SH
+#!/bin/bash
+start=\$EPOCHREALTIME
+/usr/local/bin/nerdctl "\$@"
+status=\$?
+case " \$* " in *" run "* | *" checkpoint "* | *" rm "*) echo "\$start \$EPOCHREALTIME" >>$clients ;; esac
+exit \$status
+SH
+}
+clients_time() {
+    on_host awk '{ sum += $2 - $1 } END { printf "%.6f\n", sum }' "$clients"
 }
 
 # An edit that the compiler cannot skip, and that both sides see.
@@ -65,7 +82,7 @@ by_kataloop() {
 began() {
     spent=()
     : >"$scratch/log"
-    since=$(on_host date +%s.%N)
+    since=$(on_host sh -c "rm -f $clients; date +%s.%N")
     start=$EPOCHREALTIME
 }
 
@@ -83,11 +100,14 @@ criu_time() {
 
 measure_round() {
     if [ "$1" = "by hand" ]; then by_hand; else by_kataloop; fi
-    local compiler criu
+    local compiler criu alike
     compiler=$(compiler_time) criu=$(criu_time)
+    alike=$(minus "$(clients_time)" "-${compiler:-0}")
     sample whole "${spent[whole]}"
     sample overhead "$(minus "${spent[whole]}" "${compiler:-0}" "$criu")"
     sample rest "$(minus "${spent[whole]}" "${spent[inject]}")"
     sample rest_overhead "$(minus "${spent[whole]}" "${spent[inject]}" "${compiler:-0}" "$criu")"
+    sample alike "$alike"
+    sample own "$(minus "${spent[whole]}" "${spent[inject]}" "$alike")"
     [ "$1" = "by hand" ] || sample memory "$(awk '{ print $1 / 1000 }' "$scratch/peak")"
 }
