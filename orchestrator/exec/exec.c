@@ -223,6 +223,8 @@ static void exec_release(struct exec *x)
         free(x->containers[i].id);
         free(x->containers[i].space);
         free(x->containers[i].runtime);
+        free(x->containers[i].image);
+        strv_release(&x->containers[i].command);
         guest_close(x->containers[i].guest);
     }
     for (size_t i = 0; i < x->n_replaced; i++) {
@@ -230,6 +232,9 @@ static void exec_release(struct exec *x)
         free(x->replaced[i].previous);
     }
     free(x->containers);
+    free(x->checkpoint.folder);
+    free(x->checkpoint.counter);
+    free(x->checkpoint.counter_file);
     free(x->replaced);
     free(x->guestimg);
     free(x->image_path);

@@ -20,9 +20,20 @@ struct run_container {
     char *id;                              /* containerd's full id, once known */
     char *space;                           /* containerd's namespace */
     char *runtime;                         /* "io.containerd.kata.v2" */
+    char *image;                           /* as the client takes it */
+    struct strv command;                   /* what runs in it */
     const struct container_client *client; /* steps/client.h */
+    size_t ticket;                         /* of its removal on the undo stack */
     struct guest *guest;                   /* the way into its guest, once opened; owned */
     bool removed;
+};
+
+/* The last checkpoint of this run that has succeeded. */
+struct run_checkpoint {
+    char *folder;     /* of the host, with the images; NULL: there was none */
+    size_t container; /* index of what it is of */
+    char *counter;    /* what the workload had counted up to before it; NULL: nobody asked */
+    char *counter_file;
 };
 
 /* An image this run has replaced; restart puts it back where the daemon does not come up. */
@@ -48,6 +59,7 @@ struct exec {
 
     struct run_container *containers; /* in order of making */
     size_t n_containers;
+    struct run_checkpoint checkpoint;
     struct replaced_image *replaced;
     size_t n_replaced;
     char *guestimg;         /* path of guestimg on the host, once it is there */

@@ -10,6 +10,7 @@
 #include "steps/checkpoint_figures.h"
 #include "steps/checkpoint_watch.h"
 #include "steps/client.h"
+#include "steps/counter.h"
 #include "steps/step.h"
 #include "steps/witness.h"
 
@@ -20,6 +21,8 @@ static const struct field fields[] = {
     {"watch", FIELD_BOOL, 0, "true", NULL, NULL, NULL,
      "follow CRIU in the guest meanwhile, and find out why it hangs or fails"},
     {"follow", FIELD_BOOL, 0, "false", NULL, NULL, NULL, "show CRIU's log as it grows"},
+    {"counter", FIELD_STRING, 0, NULL, NULL, NULL, NULL,
+     "file in the container in which the workload counts, for `restore`: a word and a number"},
     {"evidence", FIELD_STRING, 0, NULL, NULL, NULL, NULL,
      "file name: keep evidence of CRIU at its start under it among the run's files; CRIU is held "
      "meanwhile"},
@@ -134,10 +137,26 @@ static void attempt_release(struct attempt *a)
     run_result_release(&a->result);
 }
 
+/* What the workload has counted up to, for a restore. */
+static int read_counter(struct attempt *a, struct error *err)
+{
+    struct run_checkpoint *done = &a->x->checkpoint;
+    const char *file = value_get_string(a->step->args, "counter");
+    free(steal(&done->folder));
+    free(steal(&done->counter));
+    free(steal(&done->counter_file));
+    if (!file)
+        return 0;
+    done->counter_file = xstrdup(file);
+    return counter_read(a->x, a->container, file, &done->counter, err);
+}
+
 static int prepare(struct attempt *a, struct error *err)
 {
     struct exec *x = a->x;
     const struct run_container *c = a->container;
+    if (read_counter(a, err) < 0)
+        return -1;
     if (make_folder(x, a->step, &a->folder, err) < 0)
         return -1;
     const struct checkpoint_spec spec = {.folder = a->folder, .leave_running = a->leave_running};
@@ -267,6 +286,8 @@ static int succeeded(struct attempt *a, struct error *err)
         checkpoint_emit_sample(x, a->step, &figures, err) < 0)
         return -1;
     bool running = figures.running;
+    x->checkpoint.folder = xstrdup(a->folder);
+    x->checkpoint.container = (size_t)(c - x->containers);
     cleanup_free char *time = duration_format(a->time.wall);
     exec_summary(x, "%s on the host, the container %s", time,
                  running            ? "still runs"

@@ -9,11 +9,6 @@
 /* The label that says which run made a container. */
 #define RUN_LABEL "kataloop.run"
 
-struct container_spec {
-    const char *name, *space, *image, *runtime, *run_id;
-    const struct strv *command;
-};
-
 /* Where a checkpoint goes; folders of the host. */
 struct checkpoint_spec {
     const char *folder; /* ours alone; holds images/ and, where CRIU leaves one, work/ */
@@ -23,7 +18,13 @@ struct checkpoint_spec {
 struct container_client {
     const char *name; /* the program's too */
     /* Start it in the background. Prints its id, or nothing where that is its name. */
-    void (*start)(const struct container_spec *spec, struct strv *ret);
+    void (*start)(const struct run_container *c, const char *run_id, struct strv *ret);
+    /* The same, but what is made does not run yet. NULL with `restore`: it cannot restore. */
+    void (*create)(const struct run_container *c, const char *run_id, struct strv *ret);
+    /* Let one that was created begin where a checkpoint in `folder` (checkpoint_spec) ended. */
+    void (*restore)(const struct run_container *c, const char *folder, struct strv *ret);
+    /* Run a command in it that prints the file `path` of its own file system. */
+    void (*read_file)(const struct run_container *c, const char *path, struct strv *ret);
     /* Print "running" while its task runs. */
     void (*state)(const struct run_container *c, struct strv *ret);
     void (*checkpoint)(const struct run_container *c, const struct checkpoint_spec *spec,

@@ -13,14 +13,20 @@ static void add_image(const char *image, struct strv *ret)
                 tagged ? "" : ":latest");
 }
 
-static void start(const struct container_spec *spec, struct strv *ret)
+static void start(const struct run_container *c, const char *run_id, struct strv *ret)
 {
-    strv_push_all(ret, "ctr", "--namespace", spec->space, "run", "--detach", "--runtime",
-                  spec->runtime, "--label", NULL);
-    strv_printf(ret, "%s=%s", RUN_LABEL, spec->run_id);
-    add_image(spec->image, ret);
-    strv_push(ret, spec->name);
-    strv_extend(ret, spec->command);
+    strv_push_all(ret, "ctr", "--namespace", c->space, "run", "--detach", "--runtime", c->runtime,
+                  "--label", NULL);
+    strv_printf(ret, "%s=%s", RUN_LABEL, run_id);
+    add_image(c->image, ret);
+    strv_push(ret, c->name);
+    strv_extend(ret, &c->command);
+}
+
+static void read_file(const struct run_container *c, const char *path, struct strv *ret)
+{
+    strv_push_all(ret, "ctr", "--namespace", c->space, "tasks", "exec", "--exec-id",
+                  "kataloop-read", c->name, "cat", "--", path, NULL);
 }
 
 static void state(const struct run_container *c, struct strv *ret)
@@ -77,6 +83,7 @@ static void list(const char *space, const char *run_id, struct strv *ret)
 const struct container_client client_ctr = {
     .name = "ctr",
     .start = start,
+    .read_file = read_file,
     .state = state,
     .checkpoint = checkpoint,
     .forget_checkpoint = forget_checkpoint,

@@ -2,13 +2,36 @@
  * nerdctl, 2.2 or later for checkpoints. */
 #include "steps/client.h"
 
-static void start(const struct container_spec *spec, struct strv *ret)
+static void add_spec(const struct run_container *c, const char *run_id, struct strv *ret)
 {
-    strv_push_all(ret, "nerdctl", "--namespace", spec->space, "run", "--detach", "--name",
-                  spec->name, "--label", NULL);
-    strv_printf(ret, "%s=%s", RUN_LABEL, spec->run_id);
-    strv_push_all(ret, "--runtime", spec->runtime, spec->image, NULL);
-    strv_extend(ret, spec->command);
+    strv_push_all(ret, "--name", c->name, "--label", NULL);
+    strv_printf(ret, "%s=%s", RUN_LABEL, run_id);
+    strv_push_all(ret, "--runtime", c->runtime, c->image, NULL);
+    strv_extend(ret, &c->command);
+}
+
+static void start(const struct run_container *c, const char *run_id, struct strv *ret)
+{
+    strv_push_all(ret, "nerdctl", "--namespace", c->space, "run", "--detach", NULL);
+    add_spec(c, run_id, ret);
+}
+
+static void create(const struct run_container *c, const char *run_id, struct strv *ret)
+{
+    strv_push_all(ret, "nerdctl", "--namespace", c->space, "create", NULL);
+    add_spec(c, run_id, ret);
+}
+
+static void restore(const struct run_container *c, const char *folder, struct strv *ret)
+{
+    strv_push_all(ret, "nerdctl", "--namespace", c->space, "start", "--checkpoint-dir", folder,
+                  "--checkpoint", "images", c->name, NULL);
+}
+
+static void read_file(const struct run_container *c, const char *path, struct strv *ret)
+{
+    strv_push_all(ret, "nerdctl", "--namespace", c->space, "exec", c->name, "cat", "--", path,
+                  NULL);
 }
 
 static void state(const struct run_container *c, struct strv *ret)
@@ -48,6 +71,9 @@ static void list(const char *space, const char *run_id, struct strv *ret)
 const struct container_client client_nerdctl = {
     .name = "nerdctl",
     .start = start,
+    .create = create,
+    .restore = restore,
+    .read_file = read_file,
     .state = state,
     .checkpoint = checkpoint,
     .resume = resume,

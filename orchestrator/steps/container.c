@@ -9,6 +9,7 @@
 #include "steps/client.h"
 #include "steps/common.h"
 #include "steps/guest.h"
+#include "steps/own_container.h"
 #include "steps/step.h"
 
 #define POLL_PACE (100 * NSEC_PER_MSEC)
@@ -34,46 +35,7 @@ static const struct field fields[] = {
     FIELD_END,
 };
 
-static int undo_container(struct exec *x, const char *name, struct error *err)
-{
-    for (size_t i = 0; i < x->n_containers; i++) {
-        struct run_container *c = &x->containers[i];
-        if (c->removed || strcmp(c->name, name) != 0)
-            continue;
-        guest_close(steal(&c->guest)); /* before what it leads to goes */
-        cleanup_strv struct strv argv = STRV_INIT;
-        c->client->remove(c->space, c->name, &argv);
-        const struct command cmd = {.argv = &argv, .become = true};
-        cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-        if (exec_run_command(x, &cmd, &r, err) < 0)
-            return -1;
-        /* One that never came to be is as good as one that is gone. */
-        if (r.status.code != 0 && !strstr(strbuf_str(&r.err), "no such container") &&
-            !strstr(strbuf_str(&r.err), "not found"))
-            return transport_status_error(&cmd, &r, "removing the container", err);
-        c->removed = true;
-    }
-    return 0;
-}
-
-static struct run_container *add_container(struct exec *x, const struct container_client *client,
-                                           const struct plan_step *step)
-{
-    x->containers = xreallocarray(x->containers, x->n_containers + 1, sizeof(*x->containers));
-    struct run_container *c = &x->containers[x->n_containers];
-    *c = (struct run_container){
-        .name = xasprintf("kataloop-%s-%zu", x->run_id, x->n_containers + 1),
-        .space = xstrdup(value_get_string(step->args, "namespace")),
-        .runtime = xstrdup(value_get_string(step->args, "runtime")),
-        .client = client,
-    };
-    x->n_containers++;
-    cleanup_free char *text = xasprintf("container %s", c->name);
-    undo_push(&x->undo, undo_container, c->name, text);
-    return c;
-}
-
-static int not_started(const struct exec *x, const struct run_container *c, const char *image,
+static int not_started(const struct exec *x, const struct run_container *c,
                        const struct command *cmd, struct run_result *r, struct error *err)
 {
     client_only_failure(&r->err);
@@ -88,49 +50,26 @@ static int not_started(const struct exec *x, const struct run_container *c, cons
         return error_hint(err,
                           "is `%s` the image's name? `%s images` on %s lists those that are "
                           "there",
-                          image, c->client->name, transport_name(x->host));
+                          c->image, c->client->name, transport_name(x->host));
     return error_hint(err, "`journalctl -u containerd -n 50` on the host has the runtime's side");
 }
 
-static int start(struct exec *x, const struct plan_step *step, struct run_container *c,
-                 struct error *err)
+static int start(struct exec *x, struct run_container *c, struct error *err)
 {
-    cleanup_strv struct strv command = STRV_INIT, argv = STRV_INIT;
-    step_command(value_get(step->args, "command"), &command);
-    const struct container_spec spec = {
-        .name = c->name,
-        .space = c->space,
-        .image = value_get_string(step->args, "image"),
-        .runtime = c->runtime,
-        .run_id = x->run_id,
-        .command = &command,
-    };
-    c->client->start(&spec, &argv);
+    cleanup_strv struct strv argv = STRV_INIT;
+    c->client->start(c, x->run_id, &argv);
     const struct command cmd = {
         .argv = &argv, .become = true, .killable = true, .patience = PATIENCE};
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     if (exec_stream_quietly(x, &cmd, &r, err) < 0)
         return -1;
     if (r.status.code != 0)
-        return not_started(x, c, spec.image, &cmd, &r, err);
+        return not_started(x, c, &cmd, &r, err);
     strbuf_rtrim(&r.out);
     const char *last = strrchr(strbuf_str(&r.out), '\n');
     last = last ? last + 1 : strbuf_str(&r.out);
     c->id = xstrdup(*last ? last : c->name);
     return 0;
-}
-
-static int wait_running(struct exec *x, const struct run_container *c, struct error *err)
-{
-    for (;;) {
-        bool running = false;
-        if (client_running(x, c, &running, err) < 0)
-            return -1;
-        if (running)
-            return 0;
-        if (exec_pause(x, POLL_PACE, "the container's task", err) < 0)
-            return error_hint(err, "does its command end at once?");
-    }
 }
 
 /* With a Kata runtime, wait until the guest answers. Where there is no way in, `auto` says so and
@@ -167,8 +106,17 @@ static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, 
     const struct container_client *client;
     if (client_choose(x, value_get_string(step->args, "client"), &client, err) < 0)
         return -1;
-    struct run_container *c = add_container(x, client, step);
-    if (start(x, step, c, err) < 0 || wait_running(x, c, err) < 0 ||
+    cleanup_strv struct strv command = STRV_INIT;
+    step_command(value_get(step->args, "command"), &command);
+    const struct own_container_spec spec = {
+        .client = client,
+        .space = value_get_string(step->args, "namespace"),
+        .image = value_get_string(step->args, "image"),
+        .runtime = value_get_string(step->args, "runtime"),
+        .command = &command,
+    };
+    struct run_container *c = own_container_add(x, &spec);
+    if (start(x, c, err) < 0 || own_container_wait(x, c, err) < 0 ||
         wait_guest(x, step, c, err) < 0)
         return -1;
     exec_summary(x, "%s by %s", c->name, client->name);

@@ -5,11 +5,12 @@
 #include "steps/step.h"
 
 extern const struct step_kind step_sync, step_build, step_inject, step_restart, step_container,
-    step_checkpoint, step_criu, step_guest_command, step_run;
+    step_checkpoint, step_restore, step_criu, step_guest_command, step_run;
 
 const struct step_kind *const step_kinds[] = {
-    &step_sync,       &step_build, &step_inject,        &step_restart, &step_container,
-    &step_checkpoint, &step_criu,  &step_guest_command, &step_run,     NULL,
+    &step_sync,          &step_build,      &step_inject,  &step_restart,
+    &step_container,     &step_checkpoint, &step_restore, &step_criu,
+    &step_guest_command, &step_run,        NULL,
 };
 
 const struct step_kind *step_kind_find(const char *name)

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Containers that this run makes, and therefore removes. */
+#ifndef STEPS_OWN_CONTAINER_H
+#define STEPS_OWN_CONTAINER_H
+
+#include "exec/exec.h"
+#include "steps/client.h"
+
+/* What it is made of; all is copied. */
+struct own_container_spec {
+    const struct container_client *client;
+    const char *space, *image, *runtime;
+    const struct strv *command;
+};
+
+/* Give it a name and put its removal on the undo stack, before it is made. Valid until the next
+ * one is added. */
+struct run_container *own_container_add(struct exec *x, const struct own_container_spec *spec);
+/* Remove it now; fine where it was removed before. */
+int own_container_remove(struct exec *x, struct run_container *c, struct error *err);
+/* Wait until its task runs. */
+int own_container_wait(struct exec *x, const struct run_container *c, struct error *err);
+
+#endif

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# A checkpoint restored into a new container, with the proof that its workload went on; and what
+# cannot be restored.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+use_lab
+project "$scratch/project"
+cat >>kataloop.yaml <<'YAML'
+  restored: {host: lab, steps: [{recipe: restore, repeat: 1}]}
+  kata: {host: lab, steps: [{recipe: restore, repeat: 1, with: {runtime: io.containerd.kata.v2}}]}
+  ctr: {host: lab, steps: [{recipe: restore, repeat: 1, with: {client: ctr}}]}
+  nothing: {host: lab, steps: [{restore: true}]}
+  silent:
+    host: lab
+    steps: [{container: busybox, client: ctr, runtime: io.containerd.runc.v2}, {checkpoint: true, counter: /none}]
+YAML
+
+run "$kataloop" run restored
+exits "a restore" 0
+has "the workload went on" "$out" 'the workload went on from '
+before=$(awk '$1 == "counter_before" { print $3 }' <<<"$out") after=$(awk '$1 == "counter_after" { print $3 }' <<<"$out")
+ok "its counter is further than before the dump: $before, $after" test "$after" -gt "$before"
+has "it is timed" "$out" 'restore: restore, 1 sample' 'wall'
+
+run "$kataloop" run kata
+exits "Kata's runtime cannot restore" 1
+has "and says so" "$err" 'error: restore 1/1: ' 'the restore failed' "hint: Kata's shim and agent know no restore"
+run "$kataloop" run ctr
+exits "ctr cannot restore" 1
+has "and says so" "$err" 'ctr does not restore' 'hint: set `client: nerdctl`'
+run "$kataloop" run nothing
+exits "nothing to restore" 1
+has "is said" "$err" 'no checkpoint of this run is there to restore' 'hint: put a `checkpoint` step before it'
+run "$kataloop" run silent
+exits "a workload that does not count" 1
+has "is said" "$err" 'reading the counter `/none`' 'hint: `counter` names a file'
+
+is "no container is left" "$(on_host ctr containers ls -q)" ""
+is "no folder is left" "$(on_host sh -c 'ls -d /var/tmp/kataloop-* 2>/dev/null')" ""
