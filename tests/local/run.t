@@ -136,3 +136,11 @@ run "$kataloop" run
 exits "after a death" 0
 run "$kataloop" results
 has "the run that died is told" "$out" "lost"
+
+# Both ways, where no workflow has them.
+run "$kataloop" diagnose --compare
+exits "nothing to compare" 2
+has "is said, and what to add" "$err" 'no workflow of ' 'runs both ways' 'recipe: compare-manual-agent'
+run "$kataloop" diagnose --compare w
+exits "a workflow that has one way" 2
+has "is said" "$err" 'workflow `w` of ' 'does not run both ways'
