@@ -4,7 +4,7 @@
 # CRIU's log, once it is known), an empty line, and what the log holds from byte OFFSET on, 64 KiB at
 # most. A CRIU is the container's where the process it dumps has the ID in its cgroup, or where the
 # command line of CRIU, or of a process it descends from, has it; or where it is one of the PIDs known
-# already. Runs every half second while something is measured, so nearly all of it is done by the
+# already. Runs now and then while something is measured, so nearly all of it is done by the
 # shell itself.
 id=$1 offset=$2 log=$3
 shift 3

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A checkpoint, watched: one look every half second. The looks run in the guest, beside CRIU; what
- * they cost the checkpoint is measured (docs/benchmarks.md). */
+ * A checkpoint, watched: a look now and then. The looks run in the guest, beside CRIU; what they
+ * cost the checkpoint is measured (docs/benchmarks.md). */
 #include "steps/checkpoint_watch.h"
 
 #include <stdlib.h>
@@ -14,19 +14,22 @@
 
 extern const char script_checkpoint_look[], script_checkpoint_host[];
 
-#define PACE      (500 * NSEC_PER_MSEC)
-#define LOOK_TIME (20 * NSEC_PER_SEC) /* the longest one look may take, in an emulated guest */
+#define PACE      (500 * NSEC_PER_MSEC) /* no more often than this */
+#define LOOK_TIME (20 * NSEC_PER_SEC)   /* the longest one look may take, in an emulated guest */
 #define OPEN_TIME (20 * NSEC_PER_SEC)
 #define TICK      (100 * NSEC_PER_MSEC)
-/* containerd moves a little when it has nothing to do: more clock ticks than this between two looks
- * are work (100 in a second, by what Linux calls USER_HZ). */
-#define IDLE_TICKS 2
+/* containerd moves a little when it has nothing to do: more clock ticks than this in a second are
+ * work (of 100, by what Linux calls USER_HZ). */
+#define IDLE_TICKS 3
+/* A look may cost 2 % of the time between two; and there are so many in `stall_after` at least. */
+enum { COST_SHARE = 50, LOOKS_PER_STALL = 5 };
 
 /* What moves, as one look saw it. */
 struct motion {
     int64_t ticks;  /* CRIU's */
     int64_t host;   /* of the host's side; -1: not looked at */
     int64_t offset; /* in the log */
+    int64_t at;     /* when that was; nanoseconds */
 };
 
 static bool is_fatal(const struct error *e)
@@ -142,6 +145,7 @@ static int look(struct checkpoint_watch *w, struct exec *x, struct criu_phase *p
     if (guest_run(w->guest, &cmd, deadline_in(LOOK_TIME), &r, err) < 0)
         return -1;
     m->host = -1;
+    m->at = clock_now();
     strbuf_truncate(&w->fresh, 0);
     take_look(w, phase, &r.out, m);
     m->offset = w->offset;
@@ -150,11 +154,17 @@ static int look(struct checkpoint_watch *w, struct exec *x, struct criu_phase *p
     return 0;
 }
 
-static bool moved(const struct motion *before, const struct motion *now)
+/* Has anything moved since the last look? Keeps in `before` what the next one is compared with. The
+ * host's side counts from its second look on: what it did before the first nobody knows. */
+static bool moved(struct motion *before, const struct motion *now)
 {
-    if (now->ticks != before->ticks || now->offset != before->offset)
-        return true;
-    return now->host >= 0 && (before->host < 0 || now->host - before->host > IDLE_TICKS);
+    bool guest = now->ticks != before->ticks || now->offset != before->offset;
+    int64_t idle = IDLE_TICKS * (1 + (now->at - before->at) / NSEC_PER_SEC);
+    bool host = now->host >= 0 && before->host >= 0 && now->host - before->host > idle;
+    *before = *now;
+    if (guest)
+        before->host = -1;
+    return guest || host;
 }
 
 /* --- waiting ---------------------------------------------------------------------------------- */
@@ -204,29 +214,54 @@ static int give_up(struct checkpoint_watch *w, struct exec *x, struct error *why
     return exec_note(x, err, "the checkpoint is not watched any further: %s", why->message);
 }
 
+/* One look of both sides, as far as they are of use. The host's side is asked where no CRIU runs
+ * and the guest has been quiet for a while. */
+static int look_around(struct checkpoint_watch *w, struct exec *x, struct criu_phase *phase,
+                       bool host_too, struct motion *now, struct error *err)
+{
+    if (look(w, x, phase, now, err) < 0)
+        return -1;
+    return host_too && !w->criu_runs ? look_at_host(x, now, err) : 0;
+}
+
+/* When to look next: looks run beside CRIU, and may take one part in COST_SHARE of its time, unless
+ * a stall would be noticed too late then. */
+static int64_t next_look(const struct checkpoint_watch *w, int64_t cost, int64_t stall_after)
+{
+    int64_t pace = cost * COST_SHARE, longest = stall_after / LOOKS_PER_STALL;
+    if (w->follow || pace < PACE)
+        pace = PACE;
+    if (!w->follow && pace > longest)
+        pace = longest > PACE ? longest : PACE;
+    return deadline_min(deadline_in(pace), w->quiet_since + stall_after);
+}
+
 int checkpoint_watch_wait(struct checkpoint_watch *w, struct exec *x, struct proc *client,
                           int64_t stall_after, bool *ret_stalled, struct error *err)
 {
     struct motion before = {.host = -1}, now = {.host = -1};
     struct criu_phase phase = CRIU_PHASE_INIT;
+    int64_t cost = stall_after; /* of a look; not known yet: the longest pace */
     *ret_stalled = false;
     w->quiet_since = clock_now();
     for (;;) {
-        int ended = wait_client(x, client, w->guest ? deadline_in(PACE) : DEADLINE_NEVER, err);
+        int64_t until = w->guest ? next_look(w, cost, stall_after) : DEADLINE_NEVER;
+        int ended = wait_client(x, client, until, err);
         if (ended < 0 || (ended > 0 && !w->guest))
             return ended < 0 ? -1 : 0;
         cleanup_error struct error failure = ERROR_INIT;
-        if (look(w, x, &phase, &now, &failure) < 0 ||
-            (!ended && !w->criu_runs && look_at_host(x, &now, &failure) < 0)) {
+        int64_t begun = clock_now();
+        bool host_too = !ended && begun - w->quiet_since >= stall_after / 2;
+        if (look_around(w, x, &phase, host_too, &now, &failure) < 0) {
             if (give_up(w, x, &failure, err) < 0)
                 return -1;
             continue;
         }
         if (ended > 0)
             return 0;
+        cost = clock_now() - begun;
         if (moved(&before, &now))
             w->quiet_since = clock_now();
-        before = now;
         if (show(w, &phase, x, err) < 0)
             return -1;
         if (clock_now() - w->quiet_since >= stall_after && !proc_ended(client, NULL)) {
