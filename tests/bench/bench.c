@@ -33,7 +33,7 @@ static int run_commands(struct transport *t, char **words, struct error *err)
     if (!parse_int(words[1], &n))
         return error_set(err, ERR_USAGE, "`%s` is no number", words[1]);
     cleanup_strv struct strv argv = STRV_INIT;
-    strv_push(&argv, "true");
+    strv_push(&argv, "/usr/bin/true");
     const struct command cmd = {.argv = &argv};
     for (int64_t i = 0; i < n; i++) {
         cleanup_run_result struct run_result r = RUN_RESULT_INIT;
