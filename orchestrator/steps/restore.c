@@ -94,8 +94,11 @@ static int not_restored(struct exec *x, const struct run_container *c, const str
     transport_status_error(&shown, r, "the restore failed", err);
     show_log(x, said, err);
     if (strstr(c->runtime, "kata"))
-        return error_hint(err, "Kata's shim and agent know no restore: set `runtime` of the "
-                               "container to io.containerd.runc.v2, or to a patched one");
+        return error_hint(err,
+                          "upstream Kata's shim and agent know no restore; where yours do, "
+                          "`journalctl -t kata` on %s has their side. The `runtime` "
+                          "io.containerd.runc.v2 restores",
+                          transport_name(x->host));
     return error_hint(err, "`journalctl -u containerd -n 50` on %s has the runtime's side",
                       transport_name(x->host));
 }

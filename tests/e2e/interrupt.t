@@ -68,7 +68,9 @@ middle_of() {
 cat >"$scratch/traces" <<SH
 pgrep -a '^(rsync|nerdctl|criu|guestimg|qemu-system.*)\$'
 pgrep -axf 'sleep 400[123]'
-for n in \$(ctr namespaces ls -q); do ctr -n \$n containers ls -q; ctr -n \$n tasks ls -q; done
+ctr containers ls -q
+ctr -n elsewhere containers ls -q
+ls -d /run/containerd/io.containerd.runtime.v2.task/*/*
 ls -d /var/tmp/kataloop-* /tmp/criu-checkpoint-*
 find $there -name '.*'
 find $there -name "guest.img.guestimg-*" -o -name "guest.img.kept-*"

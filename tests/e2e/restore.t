@@ -24,7 +24,7 @@ has "it is timed" "$out" 'restore: restore, 1 sample' 'wall'
 
 run "$kataloop" run kata
 exits "Kata's runtime cannot restore" 1
-has "and says so" "$err" 'error: restore 1/1: ' 'the restore failed' "hint: Kata's shim and agent know no restore"
+has "and says so" "$err" 'error: restore 1/1: ' 'the restore failed' "hint: upstream Kata's shim and agent know no restore"
 run "$kataloop" run ctr
 exits "ctr cannot restore" 1
 has "and says so" "$err" 'ctr does not restore' 'hint: set `client: nerdctl`'
