@@ -21,7 +21,7 @@ void guest_hello(const char *token, struct strbuf *ret)
 {
     strbuf_printf(ret,
                   "                sh -c 'stty sane -echo -opost;printf \"\\n%%s+\\n\" \"$1\";"
-                  "while IFS= read -r l;do eval \"$l\";done' sh %s 2>/dev/null\n",
+                  "while IFS= read -r l;do eval \"$l\";done' sh %s 2>/dev/null;exit\n",
                   token);
 }
 
