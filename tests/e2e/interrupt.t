@@ -55,7 +55,7 @@ middle_of() {
     case $1 in
     sync) on_host sh -c "ls $there/big/.file.*" ;;
     build) on_host pgrep -xf 'sleep 4001' ;;
-    inject) on_host pgrep -f qemu-system ;;
+    inject) on_host sh -c "ls $there/guest.img.guestimg-*" ;;
     restart) on_host pgrep -xf '/bin/sleep 4000' ;;
     container) on_host sh -c 'pgrep -f "^nerdctl.* run " && ls /run/containerd/io.containerd.runtime.v2.task/default/*' ;;
     checkpoint) on_host pgrep -x criu ;;
@@ -89,7 +89,7 @@ begin() {
         printf '[Service]\nExecStartPre=/bin/sleep 4000\n' >$drop_in/slow.conf && systemctl daemon-reload"
     "$kataloop" run >out 2>err </dev/null &
     pid=$!
-    ok "$1: in the middle of it" wait_for 60 middle_of "$1"
+    ok "$1: in the middle of it" wait_for 120 middle_of "$1"
 }
 # What it ended with and said, as `run` has it.
 ended() {
