@@ -174,7 +174,7 @@ static int check_space(const char *path, const struct stat *st, struct error *er
     return free_bytes < (int64_t)st->st_blocks * 512 ? no_space(path, err) : 0;
 }
 
-/* The copy in the making, for the handler; "" where there is none. */
+/* The copy in the making, for the handler; only where the second says that there is one. */
 static char unfinished[PATH_MAX];
 static volatile sig_atomic_t is_unfinished;
 

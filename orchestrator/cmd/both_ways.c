@@ -8,7 +8,6 @@
 
 #include "base/alloc.h"
 #include "base/cancel.h"
-#include "base/fs.h"
 #include "cmd/round.h"
 #include "diagnose/diagnose.h"
 
@@ -66,7 +65,8 @@ static int bundle_path(const char *folder, const char *name, char **ret, struct 
     *ret = xasprintf("%s/artifacts/%s" BUNDLE_SUFFIX, folder, name);
     if (access(*ret, R_OK) == 0)
         return 0;
-    return error_set(err, ERR_FAILED, "the run has left no evidence `%s`", *ret);
+    error_set(err, ERR_FAILED, "the run has left no evidence `%s`", *ret);
+    return error_hint(err, "its notes say why; a CRIU that is done before it is seen leaves none");
 }
 
 static int bundles_of(const struct plan *plan, struct store *store, const char *id,

@@ -155,12 +155,14 @@ static int look(struct checkpoint_watch *w, struct exec *x, struct criu_phase *p
 }
 
 /* Has anything moved since the last look? Keeps in `before` what the next one is compared with. The
- * host's side counts from its second look on: what it did before the first nobody knows. */
-static bool moved(struct motion *before, const struct motion *now)
+ * host's side counts from its second look on (*ret_host_known): what it did before the first nobody
+ * knows. */
+static bool moved(struct motion *before, const struct motion *now, bool *ret_host_known)
 {
     bool guest = now->ticks != before->ticks || now->offset != before->offset;
     int64_t idle = IDLE_TICKS * (1 + (now->at - before->at) / NSEC_PER_SEC);
-    bool host = now->host >= 0 && before->host >= 0 && now->host - before->host > idle;
+    *ret_host_known = now->host >= 0 && before->host >= 0;
+    bool host = *ret_host_known && now->host - before->host > idle;
     *before = *now;
     if (guest)
         before->host = -1;
@@ -233,7 +235,8 @@ static int64_t next_look(const struct checkpoint_watch *w, int64_t cost, int64_t
         pace = PACE;
     if (!w->follow && pace > longest)
         pace = longest > PACE ? longest : PACE;
-    return deadline_min(deadline_in(pace), w->quiet_since + stall_after);
+    int64_t judged = w->quiet_since + stall_after;
+    return clock_now() < judged ? deadline_min(deadline_in(pace), judged) : deadline_in(PACE);
 }
 
 int checkpoint_watch_wait(struct checkpoint_watch *w, struct exec *x, struct proc *client,
@@ -260,11 +263,14 @@ int checkpoint_watch_wait(struct checkpoint_watch *w, struct exec *x, struct pro
         if (ended > 0)
             return 0;
         cost = clock_now() - begun;
-        if (moved(&before, &now))
+        bool host_known;
+        if (moved(&before, &now, &host_known))
             w->quiet_since = clock_now();
         if (show(w, &phase, x, err) < 0)
             return -1;
-        if (clock_now() - w->quiet_since >= stall_after && !proc_ended(client, NULL)) {
+        /* Without a CRIU it is the host's side that has to stand still, as far as that is seen. */
+        if ((w->criu_runs || host_known) && clock_now() - w->quiet_since >= stall_after &&
+            !proc_ended(client, NULL)) {
             *ret_stalled = true;
             return 0;
         }

@@ -99,6 +99,21 @@ static void a_terminal_is_one(void **state)
     assert_string_equal(strbuf_str(&r.out), "yes\r\n");
 }
 
+static void patience_lets_a_command_end_by_itself(void **state)
+{
+    (void)state;
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_strv struct strv argv = STRV_INIT;
+    cleanup_proc struct proc *p = NULL;
+    struct exit_status status;
+    strv_push_all(&argv, "sh", "-c", "trap 'exit 9' TERM; sleep 0.3; exit 3", NULL);
+    const struct command cmd = {.argv = &argv, .killable = true, .patience = 20 * NSEC_PER_SEC};
+    assert_int_equal(proc_start(case_host, &cmd, &p, &err), 0);
+    assert_int_equal(proc_kill(p, NSEC_PER_SEC, &err), 0);
+    assert_true(proc_ended(p, &status));
+    assert_int_equal(status.code, 3);
+}
+
 static void killing_reaches_the_children(void **state)
 {
     (void)state;
@@ -204,6 +219,7 @@ const struct CMUnitTest *transport_cases(size_t *ret_n)
         cmocka_unit_test(megabytes_go_through_both_ways),
         cmocka_unit_test(a_command_that_does_not_read_its_input_still_ends),
         cmocka_unit_test(a_terminal_is_one),
+        cmocka_unit_test(patience_lets_a_command_end_by_itself),
         cmocka_unit_test(killing_reaches_the_children),
         cmocka_unit_test(a_deadline_ends_the_waiting),
         cmocka_unit_test(many_run_side_by_side),
