@@ -268,7 +268,8 @@ int checkpoint_watch_wait(struct checkpoint_watch *w, struct exec *x, struct pro
             w->quiet_since = clock_now();
         if (show(w, &phase, x, err) < 0)
             return -1;
-        /* Without a CRIU it is the host's side that has to stand still, as far as that is seen. */
+        /* Without a CRIU it is the host's side that has to stand still, where that can be seen. */
+        host_known = host_known || (host_too && now.host < 0);
         if ((w->criu_runs || host_known) && clock_now() - w->quiet_since >= stall_after &&
             !proc_ended(client, NULL)) {
             *ret_stalled = true;

@@ -7,11 +7,7 @@
 use_lab
 cd "$scratch" || exit
 there=/var/tmp/interrupt-$$
-drop_in=/run/systemd/system/containerd.service.d
 
-mend_containerd() {
-    on_host sh -c "[ ! -d $drop_in ] || { rm -r $drop_in; systemctl daemon-reload; systemctl restart containerd; }"
-}
 mend_host() {
     local status=$?
     mend_containerd
@@ -23,17 +19,8 @@ trap mend_host EXIT
 
 # workflow STEP…: the file with these steps.
 workflow() {
-    cat >kataloop.yaml <<YAML
-version: 1
-hosts: {lab: {ssh: kata-lab, ssh_config: $LAB_SSH_CONFIG, workspace: $there}}
-builds: {endless: {run: "exec sleep 4001"}}
-images: {guest: {path: $there/guest.img, engine: guestfs}}
-workflows:
-  w:
-    host: lab
-    steps:
-YAML
-    printf '      - %s\n' "$@" >>kataloop.yaml
+    lab_file "$there" "builds: {endless: {run: exec sleep 4001}}
+images: {guest: {path: $there/guest.img, engine: guestfs}}" "$@"
 }
 container='container: {image: busybox, client: ctr}'
 
@@ -85,8 +72,7 @@ fingerprint() { on_host sh -c "cd $there && sha256sum guest.img big/file"; }
 # begin KIND: a run, until it is in the middle of that step; its process is $pid.
 begin() {
     steps_of "$1"
-    [ "$1" != restart ] || on_host sh -c "mkdir -p $drop_in &&
-        printf '[Service]\nExecStartPre=/bin/sleep 4000\n' >$drop_in/slow.conf && systemctl daemon-reload"
+    [ "$1" != restart ] || break_containerd 'ExecStartPre=/bin/sleep 4000'
     "$kataloop" run >out 2>err </dev/null &
     pid=$!
     ok "$1: in the middle of it" wait_for 120 middle_of "$1"

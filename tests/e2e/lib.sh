@@ -115,6 +115,33 @@ wait_for() {
     done
 }
 
+# lab_file WORKSPACE MORE STEP…: a kataloop.yaml for the lab with one workflow of these steps; MORE is
+# further sections of it.
+lab_file() {
+    cat >kataloop.yaml <<YAML
+version: 1
+hosts: {lab: {ssh: kata-lab, ssh_config: $LAB_SSH_CONFIG, workspace: $1}}
+$2
+workflows:
+  w:
+    host: lab
+    steps:
+YAML
+    shift 2
+    printf '      - %s\n' "$@" >>kataloop.yaml
+}
+
+# break_containerd LINE…: of its section [Service]; it is not started anew. mend_containerd: as it was.
+containerd_drop_in=/run/systemd/system/containerd.service.d
+break_containerd() {
+    printf '%s\n' '[Service]' "$@" | ssh -F "$LAB_SSH_CONFIG" -l root kata-lab \
+        "mkdir -p $containerd_drop_in && cat >$containerd_drop_in/broken.conf && systemctl daemon-reload"
+}
+mend_containerd() {
+    on_host sh -c "[ ! -d $containerd_drop_in ] || { rm -r $containerd_drop_in; systemctl daemon-reload
+        systemctl reset-failed containerd; systemctl restart containerd; }"
+}
+
 # project FOLDER: a copy of the lab's sources with a kataloop.yaml for the lab; `cd` there.
 project() {
     mkdir -p "$1"

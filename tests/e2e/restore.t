@@ -9,6 +9,13 @@ cat >>kataloop.yaml <<'YAML'
   restored: {host: lab, steps: [{recipe: restore, repeat: 1}]}
   kata: {host: lab, steps: [{recipe: restore, repeat: 1, with: {runtime: io.containerd.kata.v2}}]}
   ctr: {host: lab, steps: [{recipe: restore, repeat: 1, with: {client: ctr}}]}
+  broken:
+    host: lab
+    steps:
+      - container: {image: busybox, client: nerdctl, runtime: io.containerd.runc.v2}
+      - checkpoint: {leave_running: false}
+      - run: {command: "for f in /var/tmp/kataloop-*/images/core-1.img; do : >$f; done", become: true}
+      - restore: true
   nothing: {host: lab, steps: [{restore: true}]}
   silent:
     host: lab
@@ -25,6 +32,9 @@ has "it is timed" "$out" 'restore: restore, 1 sample' 'wall'
 run "$kataloop" run kata
 exits "Kata's runtime cannot restore" 1
 has "and says so" "$err" 'error: restore 1/1: ' 'the restore failed' "hint: upstream Kata's shim and agent know no restore"
+run "$kataloop" run broken
+exits "images that are broken cannot be restored" 1
+has "and CRIU's own words say why" "$err" 'error: restore: CRIU says: ' 'Error (criu/image.c' 'the restore failed'
 run "$kataloop" run ctr
 exits "ctr cannot restore" 1
 has "and says so" "$err" 'ctr does not restore' 'hint: set `client: nerdctl`'
