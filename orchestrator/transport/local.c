@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/pidfd.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,11 +35,12 @@ struct child_fds {
 
 static void say_and_exit(int status, const char *what, int errnum)
 {
-    const char *why = strerror(errnum);
-    (void)!write(STDERR_FILENO, what, strlen(what));
-    (void)!write(STDERR_FILENO, ": ", 2);
-    (void)!write(STDERR_FILENO, why, strlen(why));
-    (void)!write(STDERR_FILENO, "\n", 1);
+    /* In one piece, which a terminal's echo cannot come between. */
+    char *parts[] = {(char *)what, ": ", strerror(errnum), "\n"};
+    struct iovec pieces[ARRAY_SIZE(parts)];
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+        pieces[i] = (struct iovec){.iov_base = parts[i], .iov_len = strlen(parts[i])};
+    (void)!writev(STDERR_FILENO, pieces, ARRAY_SIZE(pieces));
     _exit(status);
 }
 
