@@ -153,27 +153,60 @@ const struct rule rule_frozen_target = {
 
 /* --- 2: CRIU is frozen ----------------------------------------------------------------------- */
 
+/* A process of the guest in the container's cgroup: the start of CRIU, which joined that group and
+ * froze before it was CRIU. The container's own processes are in a pid namespace below the guest's,
+ * and so have more numbers. NULL: none. */
+static const struct process *frozen_start(const struct scene *s)
+{
+    if (!s->target || !s->target_freezer.frozen || s->criu_alive)
+        return NULL;
+    const struct process *start = NULL;
+    size_t most = 0;
+    for (size_t i = 0; i < s->bundle->n_processes; i++) {
+        const struct process *p = &s->bundle->processes[i];
+        if (!(p->roles & PROCESS_TARGET) || p->ns_pids.len == 0)
+            continue;
+        if (p->ns_pids.len > most)
+            most = p->ns_pids.len;
+        if (!start || p->ns_pids.len < start->ns_pids.len)
+            start = p;
+    }
+    return start && start->ns_pids.len < most ? start : NULL;
+}
+
 static void check_criu_frozen(const struct scene *s, const struct rule *r, struct findings *out)
 {
-    if (!s->criu_alive || !s->criu_freezer.frozen)
+    const struct process *frozen = s->criu_freezer.frozen && s->criu_alive ? s->criu : NULL;
+    const struct process *start = frozen ? NULL : frozen_start(s);
+    const struct freezer *freezer = frozen ? &s->criu_freezer : &s->target_freezer;
+    struct finding *f;
+    if (frozen)
+        f = finding_add(out, r, CERTAIN,
+                        "CRIU itself (process %d) is in a frozen cgroup: it cannot run",
+                        frozen->pid);
+    else if (start)
+        f = finding_add(out, r, LIKELY,
+                        "no CRIU runs, and a process of the guest (`%s`, %d) is in the container's "
+                        "frozen cgroup: it froze on its way to become CRIU",
+                        start->name, start->pid);
+    else
         return;
-    struct finding *f =
-        finding_add(out, r, CERTAIN,
-                    "CRIU itself (process %d) is in a frozen cgroup: it cannot run", s->criu->pid);
-    show_freezer(f, &s->criu_freezer);
-    show_cgroup(s, f, s->criu, &s->criu_freezer);
-    finding_show(f, spot_of(s, s->criu, "wchan", NULL));
+    show_freezer(f, freezer);
+    show_cgroup(s, f, frozen ? frozen : start, freezer);
+    finding_show(f,
+                 frozen ? spot_of(s, frozen, "wchan", NULL) : spot_of(s, start, "status", "NSpid"));
     finding_show(f, s->last_spot);
     finding_explain(f,
                     "A process is in its parent's cgroup unless it is moved. Started inside the "
                     "container's cgroup, CRIU freezes with the container, by the pause before the "
                     "checkpoint or by its own --freeze-cgroup.");
-    cleanup_free char *thaw = thaw_command(&s->criu_freezer);
+    cleanup_free char *thaw = thaw_command(freezer);
     finding_remedy(
         f, thaw,
         "Start CRIU from a process outside of the container's cgroup (the agent's own), or "
         "move it there before it runs. Now, in the guest, thaw the cgroup:");
-    finding_refute(f, "CRIU's `State` is R, or its log grows");
+    finding_refute(f, frozen ? "CRIU's `State` is R, or its log grows"
+                             : "that process was put there on purpose, and a CRIU runs elsewhere");
 }
 
 const struct rule rule_criu_frozen = {

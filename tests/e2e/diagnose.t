@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# Faults planted in the lab's agent (plants/container.rs) and in what surrounds it: each is found,
+# first; the healthy twin is not accused. What the lab cannot reproduce is in tests/bundles.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+use_lab
+
+project "$scratch/project"
+cp "$top/tests/e2e/plants/container.rs" src/agent/rustjail/src/container.rs
+cat >>kataloop.yaml <<'YAML'
+  planted:
+    host: lab
+    steps:
+      - build: agent
+      - inject: {image: guest, files: [{from: agent, to: /usr/bin/kata-agent, mode: "0755"}]}
+YAML
+
+# What is done on the host, in one login for each step of the story. ctr, as it is quicker.
+cat >"$scratch/host" <<'SH'
+set -u
+name=planted
+log=/tmp/criu-checkpoint-$name/work/criu-dump.log
+group() { cat /run/lab-group; } # a paused task has no process for ctr
+until_true() {
+    end=$(($(date +%s) + 60))
+    until "$@"; do [ "$(date +%s)" -lt "$end" ] && sleep 0.2 || return 1; done
+}
+ended() { ! systemctl is-active -q planted-client; }
+stuck() { tail -n 1 "$log" 2>/dev/null | grep -q 'Parasite syscall_ip' && pidof criu >/dev/null; }
+criu_is() { pid=$(pgrep -x criu) && grep -q "$1" "/proc/$pid/$2"; }
+frozen_criu() { pid=$(pgrep -x criu) && grep -qx "0::$(group)" "/proc/$pid/cgroup" && grep -qx 'frozen 1' "/sys/fs/cgroup$(group)/cgroup.events"; }
+zombie() { criu_is '^State:.Z' status; }
+log_says() { grep -q "$1" "$log" 2>/dev/null; }
+old() { [ $(($(date +%s) - $(stat -c %Y "$log"))) -ge 11 ]; }
+# Nothing of what was planted.
+clean() {
+    rm -f /run/lab-plant
+    echo 0 >/proc/sys/kernel/yama/ptrace_scope
+    for pid in $(pgrep -x criu; pgrep -x perl); do
+        echo "$pid" >/sys/fs/cgroup/cgroup.procs
+        kill -KILL "$pid"
+    done 2>/dev/null
+    find /sys/fs/cgroup -name cgroup.freeze -exec sh -c 'echo 0 >"$1"' sh {} \; 2>/dev/null
+    systemctl stop 'kata-agent*' planted-client 2>/dev/null
+    ctr tasks rm --force $name >/dev/null 2>&1
+    ctr containers rm $name >/dev/null 2>&1
+    while umount /tmp/ctrd-checkpoint* 2>/dev/null; do :; done
+    true
+}
+# [workload=…] fresh OPTION…: the container as new.
+fresh() {
+    clean
+    ctr run -d --runtime io.containerd.kata.v2 "$@" docker.io/library/busybox:latest $name \
+        sh -c "${workload:-while :; do sleep 1; done}" >/dev/null || return
+    pid=$(ctr tasks ls | awk -v n=$name '$1 == n { print $2 }')
+    sed -n 's/^0:://p' "/proc/$pid/cgroup" >/run/lab-group
+}
+# checkpoint PLANT: begun, and left to itself.
+checkpoint() {
+    echo "$1" >/run/lab-plant
+    systemd-run -q --collect --unit planted-client ctr tasks checkpoint $name
+}
+SH
+ssh_stdin() { ssh -F "$LAB_SSH_CONFIG" -l root kata-lab "$@"; }
+ssh_stdin 'cat >/root/planted.sh' <"$scratch/host" || exit
+lab_do() { ssh_stdin ". /root/planted.sh; $1" </dev/null; }
+
+# The image as it was, and no container of ours.
+mend_host() {
+    local status=$?
+    lab_do clean
+    on_host sh -c 'image=$(readlink -f "$1") && ! ls "$image.kept-"* >/dev/null 2>&1 ||
+        mv "$(ls "$image.kept-"* | sort | head -n 1)" "$image"' sh "$LAB_IMAGE"
+    (exit "$status") # `finish` looks at it
+    finish
+}
+trap mend_host EXIT
+run "$kataloop" run planted
+exits "the agent with the faults goes into the guest" 0
+
+# found NAME RULE: what is found first, live.
+found() {
+    run "$kataloop" diagnose planted --host lab --json -o "$scratch/last.evidence"
+    has "$1: found" "$out" "\"findings\":[{\"rule\":\"$2\""
+}
+# planted NAME RULE COMMANDS: on a fresh container, unless COMMANDS make one.
+planted() {
+    ok "$1: it happens" lab_do "$3"
+    found "$1" "$2"
+}
+
+ok "healthy: a checkpoint succeeds" lab_do 'fresh && checkpoint "" && until_true ended && log_says finished'
+run "$kataloop" diagnose planted --host lab --json -o "$scratch/healthy.evidence"
+exits "healthy: no hang" 0
+has "healthy: nothing is found" "$out" '"findings":[]'
+
+planted "no --freeze-cgroup" frozen-target 'checkpoint no-freeze-cgroup && until_true stuck'
+is "no --freeze-cgroup: a hang" "$status" 4
+cp "$scratch/last.evidence" "$scratch/agent.evidence"
+run "$kataloop" diagnose --compare "$scratch/healthy.evidence" "$scratch/agent.evidence"
+has "compared with the healthy twin: the frozen cgroup is first" "$out" '1. target: frozen'
+ok "the remedy: thawed, the dump goes on to its end" \
+    lab_do 'echo 0 >"/sys/fs/cgroup$(group)/cgroup.freeze" && until_true log_says "finished successfully" && until_true ended'
+
+planted "CRIU inside of the cgroup" criu-frozen 'fresh && checkpoint inside && until_true frozen_criu'
+planted "another tracer" traced 'fresh && checkpoint tracer && until_true ended'
+planted "ptrace forbidden" ptrace-forbidden 'fresh && checkpoint no-capability && until_true ended'
+planted "an agent that does not wait" no-answer 'fresh && checkpoint no-wait && until_true zombie && until_true old'
+planted "no iptables-restore" network-lock 'fresh && checkpoint no-iptables && until_true ended'
+planted "a full file system" no-space 'fresh && checkpoint full && until_true ended'
+planted "a read-only file system" no-space 'fresh && checkpoint read-only && until_true ended'
+planted "a small limit in the agent" spawner \
+    'fresh && checkpoint small-limit && until_true log_says . && gone() { ! pgrep -x criu >/dev/null; } && until_true gone'
+planted "a session begun outside" session-leader 'fresh && checkpoint session && until_true ended'
+planted "a bind mount of the host" unsupported 'mkdir -p /root/shared &&
+    fresh --mount type=bind,src=/root/shared,dst=/shared,options=rbind:rw && checkpoint "" && until_true ended'
+planted "a pause that nobody ends" left-frozen 'fresh && ctr tasks pause $name'
+planted "a stopped process" unsupported 'fresh && checkpoint stopped && until_true ended'
+planted "a file lock" unsupported \
+    'workload="exec 9>/lock; flock 9; while :; do sleep 1; done" fresh && checkpoint "" && until_true ended'
+planted "a connection" unsupported \
+    'workload="nc -lp 99 & until nc 127.0.0.1 99; do :; done" fresh && checkpoint "" && until_true ended'

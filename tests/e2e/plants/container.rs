@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The lab agent's container.rs with faults in it: /run/lab-plant names the one to do (diagnose.t).
+//! No such file, or an empty one: the healthy twin.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus};
+use std::thread;
+use std::time::Duration;
+
+/// How a fault changes the checkpoint.
+#[derive(Debug)]
+struct Plant {
+    name: &'static str,
+    /// What `sh` runs instead of `criu "$@"`.
+    script: &'static str,
+    freeze_cgroup: bool,
+    /// Before CRIU starts; $1 is the agent, $2 the target, $3 the images.
+    before: &'static str,
+    /// Start CRIU and do not wait for it.
+    no_wait: bool,
+    /// Do not return when CRIU has failed.
+    stay: bool,
+}
+
+const HEALTHY: Plant = Plant {
+    name: "",
+    script: "criu \"$@\"",
+    freeze_cgroup: true,
+    before: "",
+    no_wait: false,
+    stay: false,
+};
+
+const PLANTS: [Plant; 11] = [
+    Plant { name: "no-freeze-cgroup", freeze_cgroup: false, ..HEALTHY },
+    // In the target's cgroup as soon as it is CRIU: it freezes with it.
+    Plant {
+        name: "inside",
+        script: "criu \"$@\" & until grep -qx criu \"/proc/$!/comm\"; do :; done
+            echo $! >\"$CGROUP/cgroup.procs\"; wait $!",
+        ..HEALTHY
+    },
+    // PTRACE_SEIZE by a process that does nothing more with it.
+    Plant {
+        name: "tracer",
+        before: "perl -e 'syscall(101, 0x4206, 0 + shift, 0, 0) == 0 or die; sleep 120' \"$2\" &
+            while ! grep -q '^TracerPid:.*[1-9]' \"/proc/$2/status\"; do :; done",
+        ..HEALTHY
+    },
+    // Yama wants the capability: without that wish, a process of the same user may be traced.
+    Plant {
+        name: "no-capability",
+        before: "echo 2 >/proc/sys/kernel/yama/ptrace_scope",
+        script: "exec setpriv --bounding-set -sys_ptrace --inh-caps -sys_ptrace criu \"$@\"",
+        ..HEALTHY
+    },
+    Plant { name: "no-wait", no_wait: true, ..HEALTHY },
+    Plant {
+        name: "no-iptables",
+        script: "criu=$(command -v criu); PATH=/nowhere exec \"$criu\" \"$@\"",
+        ..HEALTHY
+    },
+    Plant {
+        name: "small-limit",
+        before: "prlimit --pid \"$1\" --fsize=8192",
+        stay: true,
+        ..HEALTHY
+    },
+    Plant {
+        name: "full",
+        before: "mount -t tmpfs -o size=16k lab-plant \"$3\"",
+        ..HEALTHY
+    },
+    Plant {
+        name: "read-only",
+        before: "mount -t tmpfs -o ro lab-plant \"$3\"",
+        ..HEALTHY
+    },
+    Plant { name: "stopped", before: "kill -STOP \"$2\"", ..HEALTHY },
+    // A process whose session began outside of its pid namespace is dumped in the target's place.
+    Plant {
+        name: "session",
+        script: "unshare -pf --mount-proc sh -c 'while :; do sleep 1; done' &
+            until child=$(pgrep -P $!); do :; done
+            criu \"$@\" --tree \"$child\" --shell-job; status=$?; kill -9 \"$child\"; exit $status",
+        freeze_cgroup: false,
+        ..HEALTHY
+    },
+];
+
+fn plant() -> &'static Plant {
+    let name = fs::read_to_string("/run/lab-plant").unwrap_or_default();
+    PLANTS.iter().find(|p| p.name == name.trim()).unwrap_or(&HEALTHY)
+}
+
+/// What a checkpoint request says about the container and where its images go.
+#[derive(Debug, Default)]
+pub struct Checkpoint {
+    pub pid: u32,
+    pub images_dir: PathBuf,
+    pub work_dir: PathBuf,
+    pub leave_running: bool,
+    pub file_locks: bool,
+}
+
+/// Mounts that the runtime makes for each container and makes again at restore.
+const SKIPPED_MOUNTS: [&str; 4] = ["/dev/shm", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf"];
+
+impl Checkpoint {
+    /// The cgroup v2 folder of the container's first process.
+    fn cgroup(&self) -> io::Result<PathBuf> {
+        let text = fs::read_to_string(format!("/proc/{}/cgroup", self.pid))?;
+        let path = text
+            .lines()
+            .find_map(|line| line.strip_prefix("0::"))
+            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no cgroup v2"))?;
+        Ok(PathBuf::from(format!("/sys/fs/cgroup{path}")))
+    }
+
+    /// The arguments for CRIU.
+    pub fn criu_arguments(&self) -> io::Result<Vec<String>> {
+        let mut args: Vec<String> = Vec::new();
+        let mut add = |words: &[&str]| args.extend(words.iter().map(|w| w.to_string()));
+        add(&["dump", "-v4", "--tree", &self.pid.to_string()]);
+        add(&["--images-dir", &self.images_dir.to_string_lossy()]);
+        add(&["--work-dir", &self.work_dir.to_string_lossy()]);
+        add(&["--log-file", "criu-dump.log"]);
+        add(&["--manage-cgroups=ignore"]);
+        if plant().freeze_cgroup {
+            add(&["--freeze-cgroup", &self.cgroup()?.to_string_lossy()]);
+        }
+        for mount in SKIPPED_MOUNTS {
+            add(&["--skip-mnt", mount]);
+        }
+        if self.leave_running {
+            add(&["--leave-running"]);
+        }
+        if self.file_locks {
+            add(&["--file-locks"]);
+        }
+        Ok(args)
+    }
+
+    /// Start `sh`, which starts CRIU, and wait for it.
+    pub fn dump(&self) -> io::Result<ExitStatus> {
+        fs::create_dir_all(&self.images_dir)?;
+        fs::create_dir_all(&self.work_dir)?;
+        let plant = plant();
+        Command::new("sh")
+            .args(["-c", plant.before, "sh", &std::process::id().to_string()])
+            .args([&self.pid.to_string(), &*self.images_dir.to_string_lossy()])
+            .status()?;
+        let mut child = Command::new("sh")
+            .args(["-c", plant.script, "sh"])
+            .args(self.criu_arguments()?)
+            .env("CGROUP", self.cgroup()?)
+            .spawn()?;
+        if plant.no_wait {
+            thread::sleep(Duration::from_secs(120));
+        }
+        let status = child.wait()?;
+        if plant.stay && !status.success() {
+            thread::sleep(Duration::from_secs(120));
+        }
+        Ok(status)
+    }
+}
