@@ -134,9 +134,11 @@ static void plan_recipe(const struct context *outer, const struct value *args)
     struct value *values = keep(outer->plan, value_copy(outer->values));
     for (size_t i = 0; params && i < params->len; i++) {
         const struct value *given = value_get(with, params->keys[i]);
-        const struct value *v = given ? given : value_get(params->items[i], "default");
-        if (v)
-            value_set(values, params->keys[i], v->span, value_copy(v));
+        const struct value *fallback = given ? NULL : value_get(params->items[i], "default");
+        if (given)
+            value_set(values, params->keys[i], given->span, value_copy(given));
+        else if (fallback)
+            value_set(values, params->keys[i], fallback->span, variables_expand(fallback, values));
     }
     struct context c = *outer;
     c.values = values;

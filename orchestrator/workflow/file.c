@@ -14,6 +14,7 @@
 #include "base/strv.h"
 #include "base/suggest.h"
 #include "workflow/steps.h"
+#include "workflow/variables.h"
 #include "workflow/yaml.h"
 
 static const char *const become_choices[] = {"sudo", "none", NULL};
@@ -325,17 +326,31 @@ static void check_with(struct checker *c, const struct value *args, const struct
                             params->keys[i]);
 }
 
+/* A default may use the parameters above it. */
+static void check_defaults(struct checker *c, const struct value *params)
+{
+    struct value *above = value_new_map(params->span);
+    for (size_t i = 0; i < params->len; i++) {
+        const struct value *fallback = value_get(params->items[i], "default");
+        if (fallback) {
+            check_param_value(c, params->items[i], params->keys[i], fallback);
+            if (c->problems->len == 0) /* else that name may be known to be wrong already */
+                (void)variables_check(fallback, above,
+                                      c->problems); /* the problem is what counts */
+        }
+        value_set(above, params->keys[i], params->items[i]->span, value_copy(params->items[i]));
+    }
+    value_free(above);
+}
+
 static void check_recipe_file(struct checker *c, const struct recipe *r, struct span where)
 {
     cleanup_free char *what = xasprintf("recipe %s", r->name);
     if (!enter(c, what, where))
         return;
     const struct value *params = value_get(r->root, "params");
-    for (size_t i = 0; params && i < params->len; i++) {
-        const struct value *fallback = value_get(params->items[i], "default");
-        if (fallback)
-            check_param_value(c, params->items[i], params->keys[i], fallback);
-    }
+    if (params)
+        check_defaults(c, params);
     check_steps(c, value_get(r->root, "steps"));
     check_steps(c, value_get(r->root, "measure"));
     leave(c);

@@ -19,31 +19,42 @@ YAML
 cat >"$scratch/host" <<'SH'
 set -u
 name=planted
-log=/tmp/criu-checkpoint-$name/work/criu-dump.log
+runc=/opt/kata/libexec/runc
+log() { echo /tmp/criu-checkpoint-*/work/criu-dump.log; }
 group() { cat /run/lab-group; } # a paused task has no process for ctr
 until_true() {
     end=$(($(date +%s) + 60))
     until "$@"; do [ "$(date +%s)" -lt "$end" ] && sleep 0.2 || return 1; done
 }
 ended() { ! systemctl is-active -q planted-client; }
-stuck() { tail -n 1 "$log" 2>/dev/null | grep -q 'Parasite syscall_ip' && pidof criu >/dev/null; }
+stuck() { tail -n 1 "$(log)" 2>/dev/null | grep -q 'Parasite syscall_ip' && pidof criu >/dev/null; }
 criu_is() { pid=$(pgrep -x criu) && grep -q "$1" "/proc/$pid/$2"; }
 frozen_criu() { pid=$(pgrep -x criu) && grep -qx "0::$(group)" "/proc/$pid/cgroup" && grep -qx 'frozen 1' "/sys/fs/cgroup$(group)/cgroup.events"; }
+early() {
+    for pid in $(cat "/sys/fs/cgroup$(group)/cgroup.procs"); do
+        [ "$(awk '$1 == "NSpid:" { print NF }' "/proc/$pid/status")" = 2 ] &&
+            grep -qx 'frozen 1' "/sys/fs/cgroup$(group)/cgroup.events" && return
+    done
+    return 1
+}
 zombie() { criu_is '^State:.Z' status; }
-log_says() { grep -q "$1" "$log" 2>/dev/null; }
-old() { [ $(($(date +%s) - $(stat -c %Y "$log"))) -ge 11 ]; }
+log_says() { grep -q "$1" "$(log)" 2>/dev/null; }
+old() { [ $(($(date +%s) - $(stat -c %Y "$(log)"))) -ge 11 ]; }
 # Nothing of what was planted.
 clean() {
     rm -f /run/lab-plant
     echo 0 >/proc/sys/kernel/yama/ptrace_scope
-    for pid in $(pgrep -x criu; pgrep -x perl); do
+    [ ! -f $runc.patched ] || mv $runc.patched $runc
+    for pid in $(pgrep -x 'criu|perl'; pgrep -f 'sh -c .* criu'); do
         echo "$pid" >/sys/fs/cgroup/cgroup.procs
         kill -KILL "$pid"
     done 2>/dev/null
     find /sys/fs/cgroup -name cgroup.freeze -exec sh -c 'echo 0 >"$1"' sh {} \; 2>/dev/null
     systemctl stop 'kata-agent*' planted-client 2>/dev/null
-    ctr tasks rm --force $name >/dev/null 2>&1
-    ctr containers rm $name >/dev/null 2>&1
+    for id in $(ctr containers ls -q); do
+        ctr tasks rm --force "$id" >/dev/null 2>&1
+        ctr containers rm "$id" >/dev/null 2>&1
+    done
     while umount /tmp/ctrd-checkpoint* 2>/dev/null; do :; done
     true
 }
@@ -52,13 +63,16 @@ fresh() {
     clean
     ctr run -d --runtime io.containerd.kata.v2 "$@" docker.io/library/busybox:latest $name \
         sh -c "${workload:-while :; do sleep 1; done}" >/dev/null || return
-    pid=$(ctr tasks ls | awk -v n=$name '$1 == n { print $2 }')
+    note_group
+}
+note_group() {
+    pid=$(ctr tasks ls | awk '$3 == "RUNNING" { print $2 }')
     sed -n 's/^0:://p' "/proc/$pid/cgroup" >/run/lab-group
 }
 # checkpoint PLANT: begun, and left to itself.
 checkpoint() {
     echo "$1" >/run/lab-plant
-    systemd-run -q --collect --unit planted-client ctr tasks checkpoint $name
+    systemd-run -q --collect --unit planted-client ctr tasks checkpoint "$(ctr containers ls -q)"
 }
 SH
 ssh_stdin() { ssh -F "$LAB_SSH_CONFIG" -l root kata-lab "$@"; }
@@ -103,6 +117,7 @@ ok "the remedy: thawed, the dump goes on to its end" \
     lab_do 'echo 0 >"/sys/fs/cgroup$(group)/cgroup.freeze" && until_true log_says "finished successfully" && until_true ended'
 
 planted "CRIU inside of the cgroup" criu-frozen 'fresh && checkpoint inside && until_true frozen_criu'
+planted "CRIU inside of it before it is CRIU" criu-frozen 'fresh && checkpoint inside-early && until_true early'
 planted "another tracer" traced 'fresh && checkpoint tracer && until_true ended'
 planted "ptrace forbidden" ptrace-forbidden 'fresh && checkpoint no-capability && until_true ended'
 planted "an agent that does not wait" no-answer 'fresh && checkpoint no-wait && until_true zombie && until_true old'
@@ -116,7 +131,28 @@ planted "a bind mount of the host" unsupported 'mkdir -p /root/shared &&
     fresh --mount type=bind,src=/root/shared,dst=/shared,options=rbind:rw && checkpoint "" && until_true ended'
 planted "a pause that nobody ends" left-frozen 'fresh && ctr tasks pause $name'
 planted "a stopped process" unsupported 'fresh && checkpoint stopped && until_true ended'
+planted "a terminal" unsupported "clean; nerdctl run -d -t --name planted --runtime io.containerd.kata.v2 busybox \
+    sh -c 'while :; do sleep 1; done' >/dev/null && note_group && checkpoint '' && until_true ended"
 planted "a file lock" unsupported \
     'workload="exec 9>/lock; flock 9; while :; do sleep 1; done" fresh && checkpoint "" && until_true ended'
 planted "a connection" unsupported \
     'workload="nc -lp 99 & until nc 127.0.0.1 99; do :; done" fresh && checkpoint "" && until_true ended'
+
+# --- what only a whole run can see -----------------------------------------------------------------
+
+cat >>kataloop.yaml <<'YAML'
+  unpatched:
+    host: lab
+    steps: [{container: {image: busybox, client: ctr}}, checkpoint: true]
+  gone:
+    host: lab
+    steps: [{container: {image: busybox, client: ctr, command: [sleep, "3600"]}}, checkpoint: true]
+YAML
+ok "a shim without checkpoints: it is there" lab_do "clean; sed -i.patched \
+    '2i case \" \$* \" in *\" checkpoint \"*) echo not implemented >&2; exit 1 ;; esac' \$runc"
+run "$kataloop" run unpatched
+exits "a shim without checkpoints: the run fails" 1
+has "a shim without checkpoints: found" "$out" '1. certain: the shim of io.containerd.kata.v2 does not know checkpoints'
+lab_do clean
+run "$kataloop" run gone
+has "a call that was interrupted: found" "$out" '1. likely: the checkpoint succeeded, and its workload ended'

@@ -227,6 +227,22 @@ static void what_is_wrong_in_a_recipe_is_told_in_the_recipe(void **state)
     expect_problems(WORKFLOW "      - recipe: bad\n", expected);
 }
 
+static void a_default_uses_what_is_above_it_only(void **state)
+{
+    (void)state;
+    cleanup_free char *path = xasprintf("%s/recipes/below.yaml", folder);
+    write_file("recipes/below.yaml", "version: 1\nhelp: x\nparams:\n  m: {default: '${n}'}\n"
+                                     "  n: {default: '${host.name}'}\nsteps:\n  - run: echo\n");
+    cleanup_free char *expected =
+        xasprintf("%s:4:17: error: there is no variable `n` here (a shell's own is `$n` or "
+                  "`$${n}`)\n"
+                  "    4 |   m: {default: '${n}'}\n"
+                  "      |                 ^\n"
+                  "      = known: host.name, host.workspace\n",
+                  path);
+    expect_problems(WORKFLOW "      - recipe: below\n", expected);
+}
+
 static void a_recipes_name_is_no_path(void **state)
 {
     (void)state;
@@ -358,6 +374,7 @@ int main(void)
         TEST(steps_say_what_they_are),
         TEST(recipes_are_checked_where_they_are_used),
         TEST(what_is_wrong_in_a_recipe_is_told_in_the_recipe),
+        TEST(a_default_uses_what_is_above_it_only),
         TEST(a_recipes_name_is_no_path),
         TEST(a_cycle_is_shown_with_its_way),
         TEST(variables_are_checked),

@@ -33,13 +33,18 @@ const HEALTHY: Plant = Plant {
     stay: false,
 };
 
-const PLANTS: [Plant; 11] = [
+const PLANTS: [Plant; 12] = [
     Plant { name: "no-freeze-cgroup", freeze_cgroup: false, ..HEALTHY },
     // In the target's cgroup as soon as it is CRIU: it freezes with it.
     Plant {
         name: "inside",
         script: "criu \"$@\" & until grep -qx criu \"/proc/$!/comm\"; do :; done
             echo $! >\"$CGROUP/cgroup.procs\"; wait $!",
+        ..HEALTHY
+    },
+    Plant {
+        name: "inside-early",
+        script: "echo $$ >\"$CGROUP/cgroup.procs\"; exec criu \"$@\"",
         ..HEALTHY
     },
     // PTRACE_SEIZE by a process that does nothing more with it.
