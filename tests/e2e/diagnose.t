@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# Faults planted in the lab's agent (plants/container.rs) and in what surrounds it: each is found,
+# Faults planted in the lab's agent (plants/plant.rs) and in what surrounds it: each is found,
 # first; the healthy twin is not accused. What the lab cannot reproduce is in tests/bundles.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 use_lab
 
 project "$scratch/project"
-cp "$top/tests/e2e/plants/container.rs" src/agent/rustjail/src/container.rs
+rustjail=src/agent/rustjail/src
+cp "$top/tests/e2e/plants/plant.rs" $rustjail
+echo 'mod plant;' >>$rustjail/lib.rs
+sed -i '/^        Command::new("sh")$/,/\.status()$/c\        crate::plant::dump(self, self.criu_arguments()?, self.cgroup()?)' $rustjail/container.rs
 cat >>kataloop.yaml <<'YAML'
   planted:
     host: lab

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The lab agent's container.rs with faults in it: /run/lab-plant names the one to do (diagnose.t).
+//! Faults for the lab's agent: its dump, changed as /run/lab-plant says (diagnose.t puts it there).
 //! No such file, or an empty one: the healthy twin.
 
+use crate::container::Checkpoint;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -100,75 +101,28 @@ fn plant() -> &'static Plant {
     PLANTS.iter().find(|p| p.name == name.trim()).unwrap_or(&HEALTHY)
 }
 
-/// What a checkpoint request says about the container and where its images go.
-#[derive(Debug, Default)]
-pub struct Checkpoint {
-    pub pid: u32,
-    pub images_dir: PathBuf,
-    pub work_dir: PathBuf,
-    pub leave_running: bool,
-    pub file_locks: bool,
-}
-
-/// Mounts that the runtime makes for each container and makes again at restore.
-const SKIPPED_MOUNTS: [&str; 4] = ["/dev/shm", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf"];
-
-impl Checkpoint {
-    /// The cgroup v2 folder of the container's first process.
-    fn cgroup(&self) -> io::Result<PathBuf> {
-        let text = fs::read_to_string(format!("/proc/{}/cgroup", self.pid))?;
-        let path = text
-            .lines()
-            .find_map(|line| line.strip_prefix("0::"))
-            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no cgroup v2"))?;
-        Ok(PathBuf::from(format!("/sys/fs/cgroup{path}")))
+/// Start `sh`, which starts CRIU, with what is planted.
+pub fn dump(c: &Checkpoint, mut args: Vec<String>, cgroup: PathBuf) -> io::Result<ExitStatus> {
+    let plant = plant();
+    if !plant.freeze_cgroup {
+        let at = args.iter().position(|word| word == "--freeze-cgroup").expect("the healthy twin");
+        args.drain(at..at + 2);
     }
-
-    /// The arguments for CRIU.
-    pub fn criu_arguments(&self) -> io::Result<Vec<String>> {
-        let mut args: Vec<String> = Vec::new();
-        let mut add = |words: &[&str]| args.extend(words.iter().map(|w| w.to_string()));
-        add(&["dump", "-v4", "--tree", &self.pid.to_string()]);
-        add(&["--images-dir", &self.images_dir.to_string_lossy()]);
-        add(&["--work-dir", &self.work_dir.to_string_lossy()]);
-        add(&["--log-file", "criu-dump.log"]);
-        add(&["--manage-cgroups=ignore"]);
-        if plant().freeze_cgroup {
-            add(&["--freeze-cgroup", &self.cgroup()?.to_string_lossy()]);
-        }
-        for mount in SKIPPED_MOUNTS {
-            add(&["--skip-mnt", mount]);
-        }
-        if self.leave_running {
-            add(&["--leave-running"]);
-        }
-        if self.file_locks {
-            add(&["--file-locks"]);
-        }
-        Ok(args)
+    Command::new("sh")
+        .args(["-c", plant.before, "sh", &std::process::id().to_string()])
+        .args([&c.pid.to_string(), &*c.images_dir.to_string_lossy()])
+        .status()?;
+    let mut child = Command::new("sh")
+        .args(["-c", plant.script, "sh"])
+        .args(args)
+        .env("CGROUP", cgroup)
+        .spawn()?;
+    if plant.no_wait {
+        thread::sleep(Duration::from_secs(120));
     }
-
-    /// Start `sh`, which starts CRIU, and wait for it.
-    pub fn dump(&self) -> io::Result<ExitStatus> {
-        fs::create_dir_all(&self.images_dir)?;
-        fs::create_dir_all(&self.work_dir)?;
-        let plant = plant();
-        Command::new("sh")
-            .args(["-c", plant.before, "sh", &std::process::id().to_string()])
-            .args([&self.pid.to_string(), &*self.images_dir.to_string_lossy()])
-            .status()?;
-        let mut child = Command::new("sh")
-            .args(["-c", plant.script, "sh"])
-            .args(self.criu_arguments()?)
-            .env("CGROUP", self.cgroup()?)
-            .spawn()?;
-        if plant.no_wait {
-            thread::sleep(Duration::from_secs(120));
-        }
-        let status = child.wait()?;
-        if plant.stay && !status.success() {
-            thread::sleep(Duration::from_secs(120));
-        }
-        Ok(status)
+    let status = child.wait()?;
+    if plant.stay && !status.success() {
+        thread::sleep(Duration::from_secs(120));
     }
+    Ok(status)
 }
