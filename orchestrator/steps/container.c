@@ -13,9 +13,11 @@
 #include "steps/step.h"
 
 #define POLL_PACE (100 * NSEC_PER_MSEC)
-/* nerdctl ended in the middle of a start leaves its logger behind, which waits for ever for a task
- * that never comes. */
-#define PATIENCE   (15 * NSEC_PER_SEC)
+/* A client that is ended in the middle of a start leaves things behind that nothing takes away:
+ * nerdctl's logger, which waits for ever for a task that never comes; containerd's shim, which it
+ * forgets where its own clean-up fails. So the start may end by itself first; a busy emulated host
+ * takes half a minute, others seconds. */
+#define PATIENCE   (60 * NSEC_PER_SEC)
 #define GUEST_SOON (30 * NSEC_PER_SEC) /* for a guest that is not waited for at any cost */
 
 static const char *const client_choices[] = {"auto", "nerdctl", "ctr", NULL};

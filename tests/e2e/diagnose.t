@@ -78,9 +78,8 @@ checkpoint() {
     systemd-run -q --collect --unit planted-client ctr tasks checkpoint "$(ctr containers ls -q)"
 }
 SH
-ssh_stdin() { ssh -F "$LAB_SSH_CONFIG" -l root kata-lab "$@"; }
-ssh_stdin 'cat >/root/planted.sh' <"$scratch/host" || exit
-lab_do() { ssh_stdin ". /root/planted.sh; $1" </dev/null; }
+lab_ssh 'cat >/root/planted.sh' <"$scratch/host" || exit
+lab_do() { lab_ssh ". /root/planted.sh; $1" </dev/null; }
 
 # The image as it was, and no container of ours.
 mend_host() {

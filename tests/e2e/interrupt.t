@@ -53,7 +53,8 @@ middle_of() {
 
 # What a step in the middle leaves on a host, if something is forgotten; one line each. Not a shim's
 # empty folder: containerd itself leaves that until its next start where its own clean-up of a start
-# that was cut takes longer than 5 s, as in a lab that is busy.
+# that was cut takes longer than 5 s, as in a lab that is busy. A client that is cut may go on for a
+# minute to end its start by itself.
 cat >"$scratch/traces" <<SH
 pgrep -a '^(rsync|nerdctl|criu|guestimg|qemu-system.*|containerd-shim.*)\$'
 pgrep -axf 'sleep 400[123]'
@@ -67,7 +68,7 @@ grep -l '^frozen 1' -r /sys/fs/cgroup --include=cgroup.events
 SH
 traces() { on_host sh -c "$(<"$scratch/traces")" 2>/dev/null; }
 no_traces() { [ -z "$(traces)" ]; }
-all_gone() { wait_for 20 no_traces || { traces && return 1; }; }
+all_gone() { wait_for 90 no_traces || { traces && return 1; }; }
 fingerprint() { on_host sh -c "cd $there && sha256sum guest.img big/file"; }
 
 # begin KIND: a run, until it is in the middle of that step; its process is $pid.

@@ -90,10 +90,15 @@ use_lab() {
     eval "$settings"
 }
 
-# on_host COMMAND…: on the lab, as root, beside kataloop.
-on_host() {
-    ssh -F "$LAB_SSH_CONFIG" -l root kata-lab "$(printf '%q ' "$@")"
+# lab_ssh COMMAND: a shell's line on the lab, as root, beside kataloop. One connection for all of a
+# test's: a login takes seconds there. It ends half a minute behind the last.
+lab_ssh() {
+    ssh -F "$LAB_SSH_CONFIG" -o ControlMaster=auto -o ControlPersist=30 \
+        -o ControlPath="$scratch/ssh-%r" -l root kata-lab "$@"
 }
+
+# on_host COMMAND…: the same of words.
+on_host() { lab_ssh "$(printf '%q ' "$@")"; }
 
 # What machines run with here, as the lab has found out ("kvm" or "tcg"): it keeps that beside its keys.
 lab_accel() { cat "$(dirname "$LAB_KEY")/../accel"; }
@@ -134,7 +139,7 @@ YAML
 # break_containerd LINE…: of its section [Service]; it is not started anew. mend_containerd: as it was.
 containerd_drop_in=/run/systemd/system/containerd.service.d
 break_containerd() {
-    printf '%s\n' '[Service]' "$@" | ssh -F "$LAB_SSH_CONFIG" -l root kata-lab \
+    printf '%s\n' '[Service]' "$@" | lab_ssh \
         "mkdir -p $containerd_drop_in && cat >$containerd_drop_in/broken.conf && systemctl daemon-reload"
 }
 mend_containerd() {
