@@ -19,12 +19,11 @@ sources() { cut -d ' ' -f 2 | sort -u | tr '\n' ' '; }
 first() { lines | grep -n " $1 .*$2" | head -n 1 | cut -d : -f 1; }
 
 for name in logs-one logs-two; do
-    on_host nerdctl run -d --name "$name" --runtime io.containerd.kata.v2 busybox \
+    on_host ctr run -d --runtime io.containerd.kata.v2 docker.io/library/busybox:latest "$name" \
         sh -c 'while :; do sleep 1; done' >/dev/null 2>&1
-    on_host nerdctl checkpoint create "$name" "$name" >/dev/null 2>&1
+    on_host ctr tasks checkpoint "$name" >/dev/null
 done
-id_one=$(on_host nerdctl inspect --format '{{.ID}}' logs-one)
-id_two=$(on_host nerdctl inspect --format '{{.ID}}' logs-two)
+id_one=logs-one id_two=logs-two
 
 # --- a container -----------------------------------------------------------------------------------
 
@@ -77,5 +76,8 @@ run "$kataloop" logs --since soon
 exits "no time: usage" 2
 has "no time" "$err" "\`soon\` is no time" "10m"
 
-on_host nerdctl rm -f logs-one logs-two >/dev/null
-on_host rm -rf /var/lib/nerdctl/checkpoints/logs-one /var/lib/nerdctl/checkpoints/logs-two
+for name in logs-one logs-two; do
+    on_host ctr tasks rm --force "$name" >/dev/null 2>&1
+    on_host ctr containers rm "$name"
+done
+on_host sh -c 'ctr images ls -q | grep ^containerd.io/checkpoint/ | xargs -r ctr images rm' >/dev/null

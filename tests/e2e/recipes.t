@@ -5,9 +5,9 @@
 use_lab
 project "$scratch/project"
 cat >>kataloop.yaml <<'YAML'
-  monitor: {host: lab, steps: [{recipe: monitor-criu}]}
-  manual: {host: lab, steps: [{recipe: manual-criu}]}
-  nobody: {host: lab, steps: [{recipe: manual-criu, with: {process: no such process}}]}
+  monitor: {host: lab, steps: [{recipe: monitor-criu, with: {client: ctr}}]}
+  manual: {host: lab, steps: [{recipe: manual-criu, with: {client: ctr}}]}
+  nobody: {host: lab, steps: [{recipe: manual-criu, with: {client: ctr, process: no such process}}]}
 YAML
 
 run "$kataloop" run monitor
@@ -24,4 +24,4 @@ exits "manual-criu of a process that is not there" 1
 has "says so" "$out$err" 'no process has `no such process` in its command line'
 
 is "nothing is left in the guest" "$(on_host sh -c 'ls -d /tmp/kataloop-* 2>/dev/null')" ""
-is "nor a container" "$(on_host nerdctl ps -aq)" ""
+is "nor a container" "$(on_host ctr containers ls -q)" ""
