@@ -94,8 +94,10 @@ for line in $scan; do
             IFS=$newline
             ;;
         */cgroup)
+            # By the forms of a container's group: the id, or what systemd makes of it.
             case $line in
-            *"${container:-no container}"*)
+            *[/:]"${container:-no container}" | *[/:]"${container:-no container}"/* | \
+                *[-/:]"${container:-no container}".scope*)
                 this=${file%/cgroup}
                 case $this in
                 '' | *[!0-9]*) ;;

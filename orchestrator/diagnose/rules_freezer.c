@@ -153,6 +153,16 @@ const struct rule rule_frozen_target = {
 
 /* --- 2: CRIU is frozen ----------------------------------------------------------------------- */
 
+static bool same_text(const char *a, const char *b)
+{
+    return a && b && strcmp(a, b) == 0;
+}
+
+static bool same_group(const struct process *a, const struct process *b)
+{
+    return same_text(a->freezer1, b->freezer1) || same_text(a->cgroup2, b->cgroup2);
+}
+
 /* A process of the guest in the container's cgroup: the start of CRIU, which joined that group and
  * froze before it was CRIU. The container's own processes are in a pid namespace below the guest's,
  * and so have more numbers. NULL: none. */
@@ -164,7 +174,7 @@ static const struct process *frozen_start(const struct scene *s)
     size_t most = 0;
     for (size_t i = 0; i < s->bundle->n_processes; i++) {
         const struct process *p = &s->bundle->processes[i];
-        if (!(p->roles & PROCESS_TARGET) || p->ns_pids.len == 0)
+        if (!(p->roles & PROCESS_TARGET) || p->ns_pids.len == 0 || !same_group(p, s->target))
             continue;
         if (p->ns_pids.len > most)
             most = p->ns_pids.len;

@@ -37,9 +37,19 @@ $(tr '\0' '\n' 2>/dev/null <"/proc/$1/cmdline")
 WORDS
 }
 
+# By the forms of a container's group: the id, or what systemd makes of it; not a longer name.
+in_container() {
+    while read -r line; do
+        case $line in
+        *[/:]"$id" | *[/:]"$id"/* | *[-/:]"$id".scope*) return 0 ;;
+        esac
+    done 2>/dev/null <"/proc/$1/cgroup"
+    return 1
+}
+
 is_ours() {
     find_target "$1"
-    [ -z "$target" ] || ! grep -qF -e "$id" "/proc/$target/cgroup" 2>/dev/null || return 0
+    [ -z "$target" ] || ! in_container "$target" || return 0
     p=$1 depth=0
     while [ "$p" -gt 1 ] && [ "$depth" -lt 6 ]; do
         ! grep -qF -e "$id" "/proc/$p/cmdline" 2>/dev/null || return 0

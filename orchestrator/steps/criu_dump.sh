@@ -8,7 +8,15 @@
 id=$1 folder=$2 log=$3 process=$4 mounts=$5
 shift 5
 
-in_container() { grep -qF -e "$id" "/proc/$1/cgroup" 2>/dev/null; }
+# By the forms of a container's group: the id, or what systemd makes of it; not a longer name.
+in_container() {
+    while read -r line; do
+        case $line in
+        *[/:]"$id" | *[/:]"$id"/* | *[-/:]"$id".scope*) return 0 ;;
+        esac
+    done 2>/dev/null <"/proc/$1/cgroup"
+    return 1
+}
 parent_of() {
     while read -r word value _; do
         [ "$word" != PPid: ] || { echo "$value" && return; }

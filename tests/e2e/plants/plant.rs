@@ -34,7 +34,7 @@ const HEALTHY: Plant = Plant {
     stay: false,
 };
 
-const PLANTS: [Plant; 12] = [
+const PLANTS: [Plant; 11] = [
     Plant { name: "no-freeze-cgroup", freeze_cgroup: false, ..HEALTHY },
     // In the target's cgroup as soon as it is CRIU: it freezes with it.
     Plant {
@@ -48,13 +48,6 @@ const PLANTS: [Plant; 12] = [
         script: "echo $$ >\"$CGROUP/cgroup.procs\"; exec criu \"$@\"",
         ..HEALTHY
     },
-    // PTRACE_SEIZE by a process that does nothing more with it.
-    Plant {
-        name: "tracer",
-        before: "perl -e 'syscall(101, 0x4206, 0 + shift, 0, 0) == 0 or die; sleep 120' \"$2\" &
-            while ! grep -q '^TracerPid:.*[1-9]' \"/proc/$2/status\"; do :; done",
-        ..HEALTHY
-    },
     // Yama wants the capability: without that wish, a process of the same user may be traced.
     Plant {
         name: "no-capability",
@@ -62,7 +55,7 @@ const PLANTS: [Plant; 12] = [
         script: "exec setpriv --bounding-set -sys_ptrace --inh-caps -sys_ptrace criu \"$@\"",
         ..HEALTHY
     },
-    Plant { name: "no-wait", no_wait: true, ..HEALTHY },
+    Plant { name: "no-wait", script: "exec criu \"$@\"", no_wait: true, ..HEALTHY },
     Plant {
         name: "no-iptables",
         script: "criu=$(command -v criu); PATH=/nowhere exec \"$criu\" \"$@\"",
