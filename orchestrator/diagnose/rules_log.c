@@ -119,6 +119,12 @@ static const struct saying unsupported[] = {
      "external, or skips them.",
      "Name the mount of the message: external, so that restore binds it again, or to be skipped.",
      "--external mnt[/the/mount]:NAME\n--skip-mnt /the/mount"},
+    {{"has unreachable sharing"},
+     "a mount of the container follows one outside of it (it is a slave of its peer group)",
+     "A volume bound with the host's propagation (rslave, rshared) receives what is mounted on "
+     "its origin, and that is not in the dump.",
+     "Bind it with private propagation (rprivate), or allow its master to be outside:",
+     "--enable-external-masters"},
     {{"unsupported id", "Can't lookup mount=", "Unsupported mount"},
      "a mount of the container has a file system that CRIU does not know",
      "CRIU knows a list of file systems by name. What is on another one can only be skipped, or be "

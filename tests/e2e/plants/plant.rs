@@ -78,13 +78,13 @@ const PLANTS: [Plant; 11] = [
         ..HEALTHY
     },
     Plant { name: "stopped", before: "kill -STOP \"$2\"", ..HEALTHY },
-    // A process whose session began outside of its pid namespace is dumped in the target's place.
+    // A process of the container whose session began outside of its pid namespace: its parent there
+    // is gone, so the container's first process is.
     Plant {
         name: "session",
-        script: "unshare -pf --mount-proc sh -c 'while :; do sleep 1; done' &
-            until child=$(pgrep -P $!); do :; done
-            criu \"$@\" --tree \"$child\" --shell-job; status=$?; kill -9 \"$child\"; exit $status",
-        freeze_cgroup: false,
+        before: "nsenter --target \"$2\" --pid --mount sleep 100 & parent=$!
+            until child=$(pgrep -P $parent); do :; done
+            echo $child >\"$CGROUP/cgroup.procs\"; kill -KILL $parent",
         ..HEALTHY
     },
 ];
@@ -104,11 +104,12 @@ pub fn dump(c: &Checkpoint, mut args: Vec<String>, cgroup: PathBuf) -> io::Resul
     Command::new("sh")
         .args(["-c", plant.before, "sh", &std::process::id().to_string()])
         .args([&c.pid.to_string(), &*c.images_dir.to_string_lossy()])
+        .env("CGROUP", &cgroup)
         .status()?;
     let mut child = Command::new("sh")
         .args(["-c", plant.script, "sh"])
         .args(args)
-        .env("CGROUP", cgroup)
+        .env("CGROUP", &cgroup)
         .spawn()?;
     if plant.no_wait {
         thread::sleep(Duration::from_secs(120));
