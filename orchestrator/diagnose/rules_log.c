@@ -153,6 +153,13 @@ static const struct saying unsupported[] = {
      "The terminal's session leader or its master side is not among the dumped processes.",
      "Start the container without a terminal (no -t), or:",
      "--shell-job"},
+    {{"Unable to find a master for"},
+     "the container has a terminal whose master is held outside",
+     "With -t the container's console is one half of a terminal of its own; the other half is the "
+     "runtime's and not among the dumped processes.",
+     "Start the container without a terminal (no -t). A caller that speaks to CRIU over its socket "
+     "can set `orphan_pts_master`, as runc does; the command line has no such option.",
+     NULL},
     {{"Some file locks are hold"},
      "the target holds file locks",
      "CRIU dumps file locks only where it is told to.",
