@@ -149,10 +149,8 @@ if [[ "a stopped process" =~ ${ONLY:-.} ]]; then
 fi
 planted "a terminal" unsupported "clean; nerdctl run -d -t --name planted --runtime io.containerd.kata.v2 busybox \
     sh -c 'while :; do sleep 1; done' >/dev/null && note_group && checkpoint '' && until_true ended"
-planted "a file lock" unsupported \
-    'workload="exec 9>/lock; flock 9; while :; do sleep 1; done" fresh && checkpoint "" && until_true ended'
 planted "a connection" unsupported \
-    'workload="nc -lp 99 & until nc 127.0.0.1 99; do :; done" fresh && checkpoint "" && until_true ended'
+    'workload="sleep 9999 | nc -lp 99 & until sleep 9999 | nc 127.0.0.1 99; do :; done" fresh && checkpoint "" && until_true ended'
 
 # --- what only a whole run can see -----------------------------------------------------------------
 
