@@ -71,13 +71,13 @@ static void put_caller(const struct diagnose_spec *spec, struct strbuf *ret)
 /* --- the two sides --------------------------------------------------------------------------- */
 
 /* A word that no process there can have in what it prints. */
-static void make_mark(char ret[24], struct error *err, int *result)
+static int make_mark(char ret[24], struct error *err)
 {
-    uint64_t random = 0;
-    *result = getrandom(&random, sizeof(random), 0) == sizeof(random)
-                  ? 0
-                  : error_set(err, ERR_FAILED, "no random numbers");
+    uint64_t random;
+    if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+        return error_set(err, ERR_FAILED, "no random numbers");
     snprintf(ret, 24, "@%016" PRIx64, random);
+    return 0;
 }
 
 static void add_option(struct strv *args, const char *option, const char *value)
@@ -96,34 +96,31 @@ static int on_host(void *self, const char *script, const struct strv *args, int6
     return transport_run(self, &cmd, deadline, ret, err);
 }
 
-/* Run a script and take what it printed; what went wrong is an item. -1: nothing more can be had.
- */
-static int take_side(const struct evidence_place *place, const char *name, const char *script,
-                     const struct strv *more, const char *prefix, size_t max, int64_t deadline,
-                     struct strbuf *ret, struct error *err)
-{
+/* One side of the evidence. */
+struct side {
+    const char *name, *prefix; /* of its items */
+    size_t max;                /* bytes of content */
     char mark[24];
-    int result;
-    make_mark(mark, err, &result);
-    if (result < 0)
-        return -1;
-    cleanup_strv struct strv args = STRV_INIT;
-    strv_push(&args, mark);
-    strv_extend(&args, more);
-    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    cleanup_error struct error failure = ERROR_INIT;
-    if (place->run_script(place->self, script, &args, deadline, &r, &failure) < 0) {
-        if (failure.code == ERR_INTERRUPTED || failure.code == ERR_UNREACHABLE) {
-            error_move(err, &failure);
+};
+
+/* Put what a script has printed; what went wrong (`failure`, or its status) is an item. -1: nothing
+ * more can be had. */
+static int put_side(const struct side *side, struct run_result *r, struct error *failure,
+                    struct strbuf *ret, struct error *err)
+{
+    if (failure->code != ERR_NONE) {
+        if (failure->code == ERR_INTERRUPTED || failure->code == ERR_UNREACHABLE) {
+            error_move(err, failure);
             return -1;
         }
-        bundle_put_missing(ret, name, failure.message ? failure.message : "no answer");
-    } else if (!stream_to_bundle(strbuf_str(&r.out), r.out.len, mark, prefix, max, ret)) {
-        strbuf_rtrim(&r.err);
+        bundle_put_missing(ret, side->name, failure->message ? failure->message : "no answer");
+    } else if (!stream_to_bundle(strbuf_str(&r->out), r->out.len, side->mark, side->prefix,
+                                 side->max, ret)) {
+        strbuf_rtrim(&r->err);
         cleanup_free char *why =
-            xasprintf("the script did not come to its end (exit status %d): %s", r.status.code,
-                      strbuf_str(&r.err));
-        bundle_put_missing(ret, name, why);
+            xasprintf("the script did not come to its end (exit status %d): %s", r->status.code,
+                      strbuf_str(&r->err));
+        bundle_put_missing(ret, side->name, why);
     }
     return 0;
 }
@@ -137,22 +134,62 @@ static void guest_arguments(const struct diagnose_spec *spec, struct strv *ret)
     add_option(ret, "--work", spec->work_dir);
 }
 
+static int take_guest(const struct evidence_place *place, const struct diagnose_spec *spec,
+                      int64_t deadline, struct strbuf *ret, struct error *err)
+{
+    struct side side = {.name = "guest", .prefix = "", .max = GUEST_MAX};
+    cleanup_strv struct strv args = STRV_INIT;
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    cleanup_error struct error failure = ERROR_INIT;
+    if (make_mark(side.mark, err) < 0)
+        return -1;
+    strv_push(&args, side.mark);
+    guest_arguments(spec, &args);
+    (void)place->run_script(place->self, script_evidence, &args, deadline, &r, &failure);
+    return put_side(&side, &r, &failure, ret, err); /* a failure too */
+}
+
+/* The host's side is begun before the guest's and read after it: it takes as long, and they do not
+ * wait for each other. */
+static int begin_host(struct transport *host, const struct diagnose_spec *spec, struct side *side,
+                      struct proc **ret, struct error *err)
+{
+    cleanup_strv struct strv argv = STRV_INIT;
+    if (make_mark(side->mark, err) < 0)
+        return -1;
+    strv_push_all(&argv, "sh", "-c", script_host, "kataloop", side->mark,
+                  spec->space ? spec->space : "default", spec->container ? spec->container : "",
+                  NULL);
+    const struct command cmd = {.argv = &argv, .become = true};
+    return proc_start(host, &cmd, ret, err);
+}
+
+/* p: NULL where it could not be begun; `failure` says why. */
+static int take_host(const struct side *side, struct proc *p, struct error *failure,
+                     int64_t deadline, struct strbuf *ret, struct error *err)
+{
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    if (p && proc_wait(p, deadline, failure) == 0) {
+        proc_ended(p, &r.status);
+        strbuf_add(&r.out, strbuf_str(proc_out(p)), proc_out(p)->len);
+        strbuf_add(&r.err, strbuf_str(proc_err(p)), proc_err(p)->len);
+    }
+    return put_side(side, &r, failure, ret, err);
+}
+
 int diagnose_take(struct transport *host, const struct evidence_place *guest,
                   const struct diagnose_spec *spec, int64_t deadline, struct strbuf *ret,
                   struct error *err)
 {
     const struct evidence_place the_host = {on_host, host};
-    cleanup_strv struct strv in_guest = STRV_INIT, on_the_host = STRV_INIT;
-    guest_arguments(spec, &in_guest);
-    strv_push_all(&on_the_host, spec->space ? spec->space : "default",
-                  spec->container ? spec->container : "", NULL);
+    struct side on_the_host = {.name = "host", .prefix = "host: ", .max = HOST_MAX};
+    cleanup_proc struct proc *p = NULL;
+    cleanup_error struct error failure = ERROR_INIT;
     bundle_begin(ret);
     put_caller(spec, ret);
-    /* The guest first: what moves is there. */
-    if (take_side(guest ? guest : &the_host, "guest", script_evidence, &in_guest, "", GUEST_MAX,
-                  deadline, ret, err) < 0 ||
-        take_side(&the_host, "host", script_host, &on_the_host, "host: ", HOST_MAX, deadline, ret,
-                  err) < 0)
+    (void)begin_host(host, spec, &on_the_host, &p, &failure); /* a failure is put too */
+    if (take_guest(guest ? guest : &the_host, spec, deadline, ret, err) < 0 ||
+        take_host(&on_the_host, p, &failure, deadline, ret, err) < 0)
         return error_wrap(err, "taking the evidence");
     bundle_end(ret);
     return 0;
