@@ -420,7 +420,7 @@ for log in $logs; do
     echo '...'
     tail -n 60 "$log"
     item 1024 "log state $log"
-    stat -c 'size: %s%nmodified: %Y' "$log"
+    stat -c "size: %s${newline}modified: %Y" "$log"
     echo "now: $(date +%s)"
 done
 [ "$n" -gt 0 ] || none log "no criu-dump.log or dump.log of this checkpoint was found"

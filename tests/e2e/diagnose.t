@@ -40,6 +40,7 @@ early() {
     done
     return 1
 }
+connected() { grep -q ' 01 ' "/proc/$pid/net/tcp"; } # TCP_ESTABLISHED
 zombie() { criu_is '^State:.Z' status; }
 log_says() { grep -q "$1" "$(log)" 2>/dev/null; }
 old() { [ $(($(date +%s) - $(stat -c %Y "$(log)"))) -ge 11 ]; }
@@ -156,7 +157,7 @@ fi
 planted "a terminal" unsupported "clean; nerdctl run -d -t --name planted --runtime io.containerd.kata.v2 busybox \
     sh -c 'while :; do sleep 1; done' >/dev/null && note_group && checkpoint '' && until_true ended"
 planted "a connection" unsupported \
-    'workload="sleep 9999 | nc -lp 99 & until sleep 9999 | nc 127.0.0.1 99; do :; done" fresh && checkpoint "" && until_true ended'
+    'workload="sleep 9999 | nc -lp 99 & until sleep 9999 | nc 127.0.0.1 99; do :; done" fresh && until_true connected && checkpoint "" && until_true ended'
 
 # --- what only a whole run can see -----------------------------------------------------------------
 

@@ -82,7 +82,7 @@ const PLANTS: [Plant; 11] = [
     // is gone, so the container's first process is.
     Plant {
         name: "session",
-        before: "nsenter --target \"$2\" --pid --mount sleep 100 & parent=$!
+        before: "nsenter --target \"$2\" --pid --mount /bin/sleep 100 & parent=$!
             until child=$(pgrep -P $parent); do :; done
             echo $child >\"$CGROUP/cgroup.procs\"; kill -KILL $parent",
         ..HEALTHY
