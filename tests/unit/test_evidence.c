@@ -9,14 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/fs.h"
 #include "diagnose/diagnose.h"
+#include "diagnose/scene.h"
 
 #define DEADLINE deadline_in(60 * NSEC_PER_SEC)
 
@@ -120,6 +124,28 @@ static void a_process_is_in_it_and_its_secrets_are_not(void **state)
     assert_true(text.len < 512 * 1024);
 }
 
+static void it_is_known_how_long_the_log_is_silent(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/kataloop-evidence-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    cleanup_free char *log = xasprintf("%s/criu-dump.log", folder);
+    cleanup_error struct error err = ERROR_INIT;
+    static const char last[] = "(01.000000) Dumping finished successfully\n";
+    assert_int_equal(fs_write_atomic(log, last, strlen(last), 0600, &err), 0);
+    const struct timespec then[2] = {{.tv_sec = time(NULL) - 100}, {.tv_sec = time(NULL) - 100}};
+    assert_int_equal(utimensat(AT_FDCWD, log, then, 0), 0);
+    const struct diagnose_spec spec = {.target_pid = getpid(), .work_dir = folder};
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    cleanup_bundle struct bundle b = BUNDLE_INIT;
+    take(&spec, NULL, &text, &b);
+    cleanup_scene struct scene s;
+    scene_make(&b, &s);
+    assert_true(s.finished);
+    assert_in_range(s.log_age, 100, 130);
+    assert_int_equal(fs_remove_tree(folder, &err), 0);
+}
+
 /* A process calls itself what it likes; the script is root's. */
 static void a_name_that_is_shell_code_is_only_a_name(void **state)
 {
@@ -208,6 +234,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_process_is_in_it_and_its_secrets_are_not),
+        cmocka_unit_test(it_is_known_how_long_the_log_is_silent),
         cmocka_unit_test(a_name_that_is_shell_code_is_only_a_name),
         cmocka_unit_test(what_the_caller_knows_is_in_it),
         cmocka_unit_test(a_guest_that_does_not_answer_is_said_and_the_rest_is_there),
