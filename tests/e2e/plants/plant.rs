@@ -78,13 +78,13 @@ const PLANTS: [Plant; 11] = [
         ..HEALTHY
     },
     Plant { name: "stopped", before: "kill -STOP \"$2\"", ..HEALTHY },
-    // A process of the container whose session began outside of its pid namespace: its parent there
-    // is gone, so the container's first process is.
+    // A process of the container whose session began outside of its pid namespace: its parent, which
+    // came in from there, is gone, so it is the first process's child.
     Plant {
         name: "session",
-        before: "nsenter --target \"$2\" --pid --mount /bin/sleep 100 & parent=$!
-            until child=$(pgrep -P $parent); do :; done
-            echo $child >\"$CGROUP/cgroup.procs\"; kill -KILL $parent",
+        before: "nsenter --target \"$2\" --pid --mount --net --ipc --uts --cgroup \\
+                /bin/sh -c '/bin/sleep 100 & :'
+            pgrep -xf '/bin/sleep 100' >\"$CGROUP/cgroup.procs\"",
         ..HEALTHY
     },
 ];
