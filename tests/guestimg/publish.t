@@ -69,16 +69,20 @@ inject 1 >/dev/null &
 wait
 is "two at once both go in" "$(agent), $(text_in "$image" /etc/other)" "agent 1, other"
 
-# A death at any point: the old image or the new one, whole; and the next call cleans up.
+# A death at any point of the time that one takes here: the old image or the new one, whole; and the
+# next call cleans up.
 head -c 2000000 /dev/urandom >"$scratch/agent5"
 head -c 2000000 /dev/urandom >"$scratch/agent6"
-now=$(sum "$scratch/agent1")
+began=${EPOCHREALTIME/[.,]/}
+inject 5 >/dev/null
+takes=$((${EPOCHREALTIME/[.,]/} - began)) # microseconds
+now=$(sum "$scratch/agent5")
 broken='' died=0
 for i in $(seq 20); do
-    next=$((5 + i % 2))
+    next=$((5 + i % 2)) delay=$((takes * i / 22))
     "$guestimg" inject "$image" --put "$scratch/agent$next:/usr/bin/kata-agent" --keep 2 >/dev/null 2>&1 &
     pid=$!
-    read -rt "0.0$((i % 10))$((i % 7))" <> <(:) || true
+    read -rt "$((delay / 1000000)).$(printf %06d $((delay % 1000000)))" <> <(:) || true
     kill -KILL "$pid" 2>/dev/null
     wait "$pid" 2>/dev/null || died=$((died + 1))
     is_now=$(agent | sha256sum | cut -d ' ' -f 1)
