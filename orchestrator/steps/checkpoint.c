@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "steps/checkpoint_examine.h"
@@ -72,10 +73,12 @@ static int make_folder(struct exec *x, const struct plan_step *step, char **ret,
 
 /* A client that was cut off between pause and resume leaves its container frozen, and then it
  * cannot even be removed. One that lives may resume it at the same moment: what counts is the
- * state. */
+ * state. Not always, though: a resume that was cut leaves a shim that says "paused" for ever of a
+ * container that runs, and refuses each further resume for that reason. */
 static int thaw(struct exec *x, const struct run_container *c, struct error *err)
 {
-    for (;;) {
+    enum { MOST = 20 };
+    for (int i = 0; i < MOST; i++) {
         cleanup_free char *state = NULL;
         if (client_state(x, c, &state, err) < 0)
             return -1;
@@ -85,10 +88,16 @@ static int thaw(struct exec *x, const struct run_container *c, struct error *err
         c->client->resume(c, &argv);
         const struct command cmd = {.argv = &argv, .become = true};
         cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-        if (exec_run_command(x, &cmd, &r, err) < 0 ||
-            exec_pause(x, 100 * NSEC_PER_MSEC, "the paused container to go on", err) < 0)
+        if (exec_run_command(x, &cmd, &r, err) < 0)
+            return -1;
+        if (r.status.code != 0 && strstr(strbuf_str(&r.err), "not paused"))
+            return 0;
+        if (exec_pause(x, 100 * NSEC_PER_MSEC, "the paused container to go on", err) < 0)
             return -1;
     }
+    error_set(err, ERR_FAILED, "container %s stays paused", c->name);
+    return error_hint(err, "`ctr --namespace %s tasks resume %s` on %s says why", c->space, c->id,
+                      transport_name(x->host));
 }
 
 /* `what`: the container's id. */
@@ -201,9 +210,10 @@ static int let_go(struct attempt *a, struct proc *p, struct error *err)
 {
     struct exec *x = a->x;
     x->deadline = deadline_in(60 * NSEC_PER_SEC);
-    if (undo_one(x, &x->undo, a->criu, err) < 0)
-        return -1;
-    return p ? proc_kill(p, 5 * NSEC_PER_SEC, err) : 0;
+    cancel_shield_begin(); /* it is done once */
+    int result = undo_one(x, &x->undo, a->criu, err);
+    cancel_shield_end();
+    return result == 0 && p ? proc_kill(p, 5 * NSEC_PER_SEC, err) : result;
 }
 
 static int hangs(struct attempt *a, struct proc *p, struct error *err)
@@ -217,6 +227,10 @@ static int hangs(struct attempt *a, struct proc *p, struct error *err)
     int examined = examine(a, &spec, &found, &failure);
     cleanup_error struct error left = ERROR_INIT;
     int ended = let_go(a, p, &left);
+    if (failure.code == ERR_INTERRUPTED) {
+        error_move(err, &failure);
+        return error_wrap(err, "evidence of %s", a->container->name);
+    }
     error_set(err, ERR_HANG, "the checkpoint hangs, nothing moved for %s: %s", quiet,
               examined == 0 ? findings_headline(&found) : failure.message);
     cleanup_free char *remedy = checkpoint_remedy(&found);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A checkpoint, watched: a look now and then. The looks run in the guest, beside CRIU; what they
- * cost the checkpoint is measured (docs/benchmarks.md). */
+ * cost the checkpoint is measured by tests/bench/watcher.sh. */
 #include "steps/checkpoint_watch.h"
 
 #include <stdlib.h>
@@ -26,7 +26,8 @@ enum { COST_SHARE = 50, LOOKS_PER_STALL = 5 };
 
 /* What moves, as one look saw it. */
 struct motion {
-    int64_t ticks;  /* CRIU's */
+    size_t criu;    /* how many of its processes were seen until then */
+    int64_t ticks;  /* theirs */
     int64_t host;   /* of the host's side; -1: not looked at */
     int64_t offset; /* in the log */
     int64_t at;     /* when that was; nanoseconds */
@@ -148,6 +149,7 @@ static int look(struct checkpoint_watch *w, struct exec *x, struct criu_phase *p
     m->at = clock_now();
     strbuf_truncate(&w->fresh, 0);
     take_look(w, phase, &r.out, m);
+    m->criu = w->pids.len;
     m->offset = w->offset;
     if (w->follow && exec_output(x, w->fresh.data, w->fresh.len, false, err) < 0)
         return -1;
@@ -159,7 +161,8 @@ static int look(struct checkpoint_watch *w, struct exec *x, struct criu_phase *p
  * knows. */
 static bool moved(struct motion *before, const struct motion *now, bool *ret_host_known)
 {
-    bool guest = now->ticks != before->ticks || now->offset != before->offset;
+    bool guest =
+        now->criu != before->criu || now->ticks != before->ticks || now->offset != before->offset;
     int64_t idle = IDLE_TICKS * (1 + (now->at - before->at) / NSEC_PER_SEC);
     *ret_host_known = now->host >= 0 && before->host >= 0;
     bool host = *ret_host_known && now->host - before->host > idle;
