@@ -10,9 +10,9 @@ id=$1 offset=$2 log=$3
 shift 3
 known=" $* "
 ticks=0
-ours=''
+ours='' others=''
 
-# Sets $name, $parent and $spent of process $1.
+# Sets $name, $parent and $spent (with what children had that have ended) of process $1.
 read_stat() {
     read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
     name=${stat#*(}
@@ -21,7 +21,7 @@ read_stat() {
     set -- ${stat##*) }
     parent=$2
     shift 11
-    spent=$(($1 + $2))
+    spent=$(($1 + $2 + $3 + $4))
 }
 
 # The process that CRIU, process $1, dumps.
@@ -76,7 +76,10 @@ LINKS
 for folder in /proc/[0-9]*; do
     pid=${folder#/proc/}
     read_stat "$pid" || continue
-    [ "$name" = criu ] || continue
+    if [ "$name" != criu ]; then
+        others="$others $parent:$spent"
+        continue
+    fi
     sum=$spent
     case $known in
     *" $pid "*) ;;
@@ -85,6 +88,12 @@ for folder in /proc/[0-9]*; do
     ours="$ours $pid"
     ticks=$((ticks + sum))
     [ -n "$log" ] || find_log "$pid"
+done
+# CRIU waits for what it starts, as iptables-restore: that moves too.
+for other in $others; do
+    case " $ours " in
+    *" ${other%:*} "*) ticks=$((ticks + ${other#*:})) ;;
+    esac
 done
 # A dump may be over between two looks: then its log lies where Kata's agents put it.
 [ -n "$log" ] || for found in /tmp/criu-checkpoint-*"$id"*/work/criu-dump.log; do

@@ -171,7 +171,7 @@ cat >>kataloop.yaml <<'YAML'
     steps: [{container: {image: busybox, client: ctr}}, checkpoint: true]
   gone:
     host: lab
-    steps: [{container: {image: busybox, client: ctr, command: [sleep, "3600"]}}, checkpoint: true]
+    steps: [{container: {image: busybox, client: ctr, command: [sleep, "3600"]}}, checkpoint: {stall_after: 40s}]
 YAML
 ok "a shim without checkpoints: it is there" lab_do "clean; sed -i.patched \
     '2i case \" \$* \" in *\" checkpoint \"*) echo not implemented >&2; exit 1 ;; esac' \$runc"

@@ -6,7 +6,7 @@
 use_lab
 project "$scratch/project"
 # ctr: nerdctl, which takes three times as long, has loop.t and the demo.
-sed -i 's/repeat: 2/repeat: 1\n        with: {client: ctr}/' kataloop.yaml
+sed -i 's/repeat: 2/repeat: 1/; s/with: {stall_after: 40s}/with: {client: ctr}/' kataloop.yaml
 container=src/agent/rustjail/src/container.rs
 
 sed -i '/--freeze-cgroup/s#^#// #' "$container"
@@ -47,6 +47,7 @@ is "both ways: no folder is left" "$(on_host sh -c 'ls -d /tmp/kataloop-* /tmp/c
 
 # The healthy twin: the edit that was asked for.
 sed -i '/--freeze-cgroup/s#^// ##' "$container"
+sed -i 's/client: ctr/client: ctr, stall_after: 40s/' kataloop.yaml
 run "$kataloop" run
 exits "with that edit the same loop passes" 0
 has "and is measured, CRIU's own figures too" "$out" 'still runs' 'frozen' 'memdump' 'pages_written'

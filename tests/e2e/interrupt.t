@@ -33,7 +33,7 @@ steps_of() {
     restart) workflow 'restart: containerd' ;;
     container) workflow 'container: {image: busybox, client: nerdctl}' ;;
     namespace) workflow 'container: {image: busybox, client: ctr, namespace: elsewhere}' 'run: sleep 4003 & wait' ;;
-    checkpoint) workflow "$container" 'checkpoint: {}' ;;
+    checkpoint) workflow "$container" 'checkpoint: {stall_after: 60s}' ;;
     guest) workflow "$container" 'guest: sleep 4002' ;;
     run) workflow 'run: sleep 4003 & wait' ;;
     esac

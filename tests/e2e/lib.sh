@@ -147,7 +147,8 @@ mend_containerd() {
         systemctl reset-failed containerd; systemctl restart containerd; }"
 }
 
-# project FOLDER: a copy of the lab's sources with a kataloop.yaml for the lab; `cd` there.
+# project FOLDER: a copy of the lab's sources with a kataloop.yaml for the lab; `cd` there. A lab that
+# is emulated beside another one may stand still for 10 s with nothing wrong.
 project() {
     mkdir -p "$1"
     cp -r "$LAB_SOURCE/." "$1"
@@ -177,10 +178,12 @@ workflows:
     steps:
       - recipe: full-loop
         repeat: 2
+        with: {stall_after: 40s}
   checkpoint:
     host: lab
     steps:
       - recipe: basic-checkpoint
+        with: {stall_after: 40s}
 YAML
     cd "$1" || exit
 }

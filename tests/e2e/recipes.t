@@ -5,7 +5,7 @@
 use_lab
 project "$scratch/project"
 cat >>kataloop.yaml <<'YAML'
-  monitor: {host: lab, steps: [{recipe: monitor-criu, with: {client: ctr}}]}
+  monitor: {host: lab, steps: [{recipe: monitor-criu, with: {client: ctr, stall_after: 40s}}]}
   manual: {host: lab, steps: [{recipe: manual-criu, with: {client: ctr}}]}
   nobody: {host: lab, steps: [{recipe: manual-criu, with: {client: ctr, process: no such process}}]}
 YAML

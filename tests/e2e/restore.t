@@ -6,14 +6,14 @@
 use_lab
 project "$scratch/project"
 cat >>kataloop.yaml <<'YAML'
-  restored: {host: lab, steps: [{recipe: restore, repeat: 1}]}
-  kata: {host: lab, steps: [{recipe: restore, repeat: 1, with: {runtime: io.containerd.kata.v2}}]}
-  ctr: {host: lab, steps: [{recipe: restore, repeat: 1, with: {client: ctr}}]}
+  restored: {host: lab, steps: [{recipe: restore, repeat: 1, with: {stall_after: 40s}}]}
+  kata: {host: lab, steps: [{recipe: restore, repeat: 1, with: {runtime: io.containerd.kata.v2, stall_after: 40s}}]}
+  ctr: {host: lab, steps: [{recipe: restore, repeat: 1, with: {client: ctr, stall_after: 40s}}]}
   broken:
     host: lab
     steps:
       - container: {image: busybox, client: nerdctl, runtime: io.containerd.runc.v2}
-      - checkpoint: {leave_running: false}
+      - checkpoint: {leave_running: false, stall_after: 40s}
       - run: {command: "for f in /var/tmp/kataloop-*/images/core-1.img; do : >$f; done", become: true}
       - restore: true
   nothing: {host: lab, steps: [{restore: true}]}
