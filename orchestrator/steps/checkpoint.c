@@ -216,6 +216,19 @@ static int let_go(struct attempt *a, struct proc *p, struct error *err)
     return result == 0 && p ? proc_kill(p, 5 * NSEC_PER_SEC, err) : result;
 }
 
+/* A stop, or a connection that is lost: what is to be undone is left to the end of the run, which
+ * is shielded from the one and opens another for the other. */
+static bool is_over(const struct error *e)
+{
+    return e->code == ERR_INTERRUPTED || e->code == ERR_UNREACHABLE;
+}
+
+static int not_examined(const struct attempt *a, struct error *why, struct error *err)
+{
+    error_move(err, why);
+    return error_wrap(err, "evidence of %s", a->container->name);
+}
+
 static int hangs(struct attempt *a, struct proc *p, struct error *err)
 {
     cleanup_findings struct findings found = FINDINGS_INIT;
@@ -225,12 +238,10 @@ static int hangs(struct attempt *a, struct proc *p, struct error *err)
     a->x->deadline = deadline_in(120 * NSEC_PER_SEC);
     strbuf_add(&a->result.err, proc_err(p)->data, proc_err(p)->len);
     int examined = examine(a, &spec, &found, &failure);
+    if (is_over(&failure))
+        return not_examined(a, &failure, err);
     cleanup_error struct error left = ERROR_INIT;
     int ended = let_go(a, p, &left);
-    if (failure.code == ERR_INTERRUPTED) {
-        error_move(err, &failure);
-        return error_wrap(err, "evidence of %s", a->container->name);
-    }
     error_set(err, ERR_HANG, "the checkpoint hangs, nothing moved for %s: %s", quiet,
               examined == 0 ? findings_headline(&found) : failure.message);
     cleanup_free char *remedy = checkpoint_remedy(&found);
@@ -259,6 +270,8 @@ static int failed(struct attempt *a, struct error *err)
     cleanup_error struct error failure = ERROR_INIT;
     struct diagnose_spec spec = {.client = CLIENT_EXITED, .client_status = a->time.status};
     int examined = a->watch.guest ? examine(a, &spec, &found, &failure) : -1;
+    if (is_over(&failure))
+        return not_examined(a, &failure, err);
     a->result.status.code = a->time.status;
     strbuf_truncate(&a->result.out, 0);
     transport_status_error(&shown, &a->result, "the checkpoint failed", err);
