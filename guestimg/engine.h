@@ -21,7 +21,6 @@ struct image_file {
     uid_t uid;
     gid_t gid;
     int64_t size;
-    char sha256[SHA256_HEX_SIZE]; /* of a regular file */
 };
 
 /* What is put into an image. */
@@ -33,7 +32,7 @@ struct image_put {
     uid_t uid;   /* else those of the file replaced, else 0 */
     gid_t gid;
     int64_t size;                 /* of the source… */
-    char sha256[SHA256_HEX_SIZE]; /* …and its digest */
+    char sha256[SHA256_HEX_SIZE]; /* …and its digest, filled in by `holds`; "": not known yet */
 };
 
 struct image_engine {
@@ -47,6 +46,11 @@ struct image_engine {
                 void **ret, struct error *err);
     /* A file, symbolic links followed inside the image. One that is not there is no error. */
     int (*stat)(void *self, const char *path, struct image_file *ret, struct error *err);
+    /* The digest of a regular file. */
+    int (*digest)(void *self, const char *path, char ret[SHA256_HEX_SIZE], struct error *err);
+    /* Are the bytes of the regular file at put->destination those of put->source? The sizes are the
+     * same. Where they are, put->sha256 is the digest of what was read from the image. */
+    int (*holds)(void *self, struct image_put *put, bool *ret, struct error *err);
     /* Write a file; parents that are missing are made (0755, root). */
     int (*put)(void *self, const struct image_put *put, struct error *err);
     /* Copy a regular file to `fd`. */

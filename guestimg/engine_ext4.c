@@ -85,6 +85,7 @@ static int find(struct ext4 *e, const char *path, ext2_ino_t *ret, struct error 
     return rc ? ext4_error(rc, err, "looking for", path) : 0;
 }
 
+/* 0: go on, 1: enough, -1: failed. */
 typedef int chunk_function(void *data, const char *chunk, size_t len, struct error *err);
 
 static int for_each_chunk(struct ext4 *e, ext2_ino_t ino, const char *path, chunk_function *f,
@@ -105,7 +106,7 @@ static int for_each_chunk(struct ext4 *e, ext2_ino_t ino, const char *path, chun
             result = f(data, chunk, got, err);
     } while (result == 0 && got > 0);
     ext2fs_file_close(file); /* read only */
-    return result;
+    return result < 0 ? -1 : 0;
 }
 
 static int add_to_digest(void *data, const char *chunk, size_t len, struct error *err)
@@ -141,11 +142,68 @@ static int ext4_stat(void *self, const char *path, struct image_file *ret, struc
         .gid = inode_gid(inode),
         .size = (int64_t)EXT2_I_SIZE(&inode),
     };
-    if (!ret->regular)
-        return 0;
+    return 0;
+}
+
+/* The file must be there. */
+static int find_there(struct ext4 *e, const char *path, ext2_ino_t *ret, struct error *err)
+{
+    if (find(e, path, ret, err) < 0)
+        return -1;
+    return *ret ? 0 : error_set(err, ERR_FAILED, "there is no `%s` in the image", path);
+}
+
+static int ext4_digest(void *self, const char *path, char ret[SHA256_HEX_SIZE], struct error *err)
+{
+    struct ext4 *e = self;
+    ext2_ino_t ino;
+    if (find_there(e, path, &ino, err) < 0)
+        return -1;
     struct sha256 *digest = sha256_new();
     int result = for_each_chunk(e, ino, path, add_to_digest, digest, err);
-    sha256_finish(digest, ret->sha256);
+    sha256_finish(digest, ret);
+    return result;
+}
+
+/* A file of the image beside its source. */
+struct comparison {
+    const char *source;
+    int fd; /* of the source, read up to the same place */
+    bool same;
+    struct sha256 *digest;
+    char *chunk;
+};
+
+static int compare_chunk(void *data, const char *chunk, size_t len, struct error *err)
+{
+    struct comparison *c = data;
+    ssize_t n = fs_read_full(c->fd, c->chunk, len);
+    if (n < 0)
+        return error_set_errno(err, errno, "reading `%s`", c->source);
+    c->same = (size_t)n == len && memcmp(chunk, c->chunk, len) == 0;
+    if (!c->same)
+        return 1;
+    sha256_add(c->digest, chunk, len);
+    return 0;
+}
+
+static int ext4_holds(void *self, struct image_put *put, bool *ret, struct error *err)
+{
+    struct ext4 *e = self;
+    ext2_ino_t ino;
+    if (find_there(e, put->destination, &ino, err) < 0)
+        return -1;
+    cleanup_close int fd = open(put->source, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_set_errno(err, errno, "opening `%s`", put->source);
+    cleanup_free char *chunk = xmalloc(CHUNK);
+    struct comparison c = {put->source, fd, true, sha256_new(), chunk};
+    int result = for_each_chunk(e, ino, put->destination, compare_chunk, &c, err);
+    char digest[SHA256_HEX_SIZE];
+    sha256_finish(c.digest, digest);
+    if (result == 0 && c.same)
+        memcpy(put->sha256, digest, sizeof(digest));
+    *ret = c.same;
     return result;
 }
 
@@ -153,10 +211,8 @@ static int ext4_read(void *self, const char *path, int fd, struct error *err)
 {
     struct ext4 *e = self;
     ext2_ino_t ino;
-    if (find(e, path, &ino, err) < 0)
+    if (find_there(e, path, &ino, err) < 0)
         return -1;
-    if (ino == 0)
-        return error_set(err, ERR_FAILED, "there is no `%s` in the image", path);
     return for_each_chunk(e, ino, path, write_to_fd, &fd, err);
 }
 
@@ -348,6 +404,8 @@ const struct image_engine engine_ext4 = {
     .usable = ext4_usable,
     .open = ext4_open,
     .stat = ext4_stat,
+    .digest = ext4_digest,
+    .holds = ext4_holds,
     .put = ext4_put,
     .read = ext4_read,
     .close = ext4_close,

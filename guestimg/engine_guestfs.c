@@ -272,12 +272,28 @@ static int stat_file(void *self, const char *path, struct image_file *ret, struc
         .size = st->st_size,
     };
     e->api.free_statns(st);
-    if (!ret->regular)
-        return 0;
-    cleanup_free char *digest = e->api.checksum(e->g, "sha256", real);
+    return 0;
+}
+
+static int digest_file(void *self, const char *path, char ret[SHA256_HEX_SIZE], struct error *err)
+{
+    struct guestfs *e = self;
+    cleanup_free char *real = e->api.realpath(e->g, path);
+    cleanup_free char *digest = real ? e->api.checksum(e->g, "sha256", real) : NULL;
     if (!digest)
         return guestfs_error(e, err, path);
-    snprintf(ret->sha256, sizeof(ret->sha256), "%s", digest);
+    snprintf(ret, SHA256_HEX_SIZE, "%s", digest);
+    return 0;
+}
+
+static int holds_file(void *self, struct image_put *put, bool *ret, struct error *err)
+{
+    char digest[SHA256_HEX_SIZE];
+    if (!*put->sha256 && sha256_file(put->source, put->sha256, err) < 0)
+        return -1;
+    if (digest_file(self, put->destination, digest, err) < 0)
+        return -1;
+    *ret = strcmp(digest, put->sha256) == 0;
     return 0;
 }
 
@@ -366,6 +382,8 @@ const struct image_engine engine_guestfs = {
     .usable = guestfs_usable,
     .open = guestfs_open_image,
     .stat = stat_file,
+    .digest = digest_file,
+    .holds = holds_file,
     .put = put_file,
     .read = fetch_file,
     .close = guestfs_close_image,

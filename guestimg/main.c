@@ -141,12 +141,14 @@ static int put_agent(json_t *out, const struct image *image, const char *engine_
     }
     for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
         struct image_file file;
-        if (engine->stat(open, places[i], &file, &unheard) < 0 || !file.regular)
+        char digest[SHA256_HEX_SIZE];
+        if (engine->stat(open, places[i], &file, &unheard) < 0 || !file.regular ||
+            engine->digest(open, places[i], digest, &unheard) < 0)
             continue;
         json_t *agent = json_object();
         cleanup_free char *mode = xasprintf("%04o", (unsigned)file.mode);
         put_text(agent, "path", places[i]);
-        put_text(agent, "sha256", file.sha256);
+        put_text(agent, "sha256", digest);
         put_text(agent, "mode", mode);
         put(agent, "size", json_integer(file.size));
         put(out, "agent", agent);

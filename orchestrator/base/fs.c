@@ -123,6 +123,22 @@ int fs_read(const char *path, size_t max, struct strbuf *ret, struct error *err)
     return 0;
 }
 
+ssize_t fs_read_full(int fd, void *data, size_t len)
+{
+    size_t done = 0;
+    while (done < len) {
+        ssize_t n = read(fd, (char *)data + done, len - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        if (n == 0)
+            break;
+        done += (size_t)n;
+    }
+    return (ssize_t)done;
+}
+
 int fs_write_full(int fd, const void *data, size_t len)
 {
     const char *p = data;

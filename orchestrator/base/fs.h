@@ -32,6 +32,9 @@ int fs_read(const char *path, size_t max, struct strbuf *ret, struct error *err)
 /* Write a file so that it has the old or the new content whole, whatever happens: a temporary file
  * beside it, fsync, rename. */
 int fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct error *err);
+/* Read from a blocking descriptor until `len` bytes are there or its end: how many there were; -1
+ * with errno. */
+ssize_t fs_read_full(int fd, void *data, size_t len);
 /* Write everything to a descriptor; -1 with errno. Retries after EINTR and short writes; for
  * blocking descriptors. */
 int fs_write_full(int fd, const void *data, size_t len);
