@@ -30,7 +30,7 @@ static const struct verb_option options[] = {
 struct question {
     struct store_run run;             /* id NULL: no run was named */
     struct guest_container container; /* id NULL: no container was named */
-    const char *marks[3];
+    struct strv marks;
     struct log_filter filter;
     bool json, colour;
     size_t shown;
@@ -40,6 +40,7 @@ static void question_release(struct question *q)
 {
     store_run_release(&q->run);
     guest_container_release(&q->container);
+    strv_release(&q->marks);
 }
 #define cleanup_question __attribute__((cleanup(question_release)))
 
@@ -52,13 +53,26 @@ static bool looks_like_run(const char *word)
     return word[8] == '-' || word[8] == '\0';
 }
 
+/* What the run's own lines have in them, where it has made containers: their ids, and its own as it
+ * stands in their names and in its folders. */
+static int find_containers(struct store *store, struct question *q, struct error *err)
+{
+    if (store_containers(store, q->run.id, &q->marks, err) < 0)
+        return -1;
+    if (q->marks.len > 0)
+        strv_push(&q->marks, q->run.id);
+    q->filter.or_nobodys = true;
+    return 0;
+}
+
 static int find_run(struct invocation *inv, struct question *q, struct error *err)
 {
     const char *word = inv->args.len > 0 ? inv->args.items[0] : NULL;
     cleanup_store struct store *store = NULL;
     if (!word || !looks_like_run(word))
         return 0;
-    if (store_open(NULL, &store, err) < 0 || store_find_run(store, word, &q->run, err) < 0)
+    if (store_open(NULL, &store, err) < 0 || store_find_run(store, word, &q->run, err) < 0 ||
+        find_containers(store, q, err) < 0)
         return -1;
     if (!invocation_option(inv, "host") && q->run.host) {
         strv_push(&inv->options, "host");
@@ -98,10 +112,7 @@ static int find_container(const struct invocation *inv, struct transport *host, 
     if (guest_find(host, space ? space : "default", inv->args.items[0], deadline_in(FIND_TIMEOUT),
                    &q->container, err) < 0)
         return -1;
-    const char *const marks[] = {q->container.id, q->container.sandbox, q->container.name};
-    memcpy(q->marks, marks, sizeof(marks));
-    q->filter.mark = q->marks;
-    q->filter.n_marks = ARRAY_SIZE(marks);
+    strv_push_all(&q->marks, q->container.id, q->container.sandbox, q->container.name, NULL);
     return 0;
 }
 
@@ -167,6 +178,8 @@ static int run(struct invocation *inv, struct error *err)
         session_connect(&s, &host, err) < 0 || set_time(inv, host, &q, err) < 0 ||
         find_container(inv, host, &q, err) < 0)
         return -1;
+    q.filter.mark = (const char *const *)q.marks.items;
+    q.filter.n_marks = q.marks.len;
     struct log_request r = {
         .host = host,
         .since = q.filter.since,
@@ -182,9 +195,9 @@ const struct verb verb_logs = {
     .name = "logs",
     .synopsis = "[RUN|CONTAINER]",
     .help = "show what host, containerd, shim, agent and CRIU have logged, merged in time",
-    .about =
-        "RUN: what was logged while it went on. CONTAINER: the lines that name it, and what its\n"
-        "guest has. Neither: everything of the last minutes.",
+    .about = "RUN: what was logged while it went on, less the lines that name containers of\n"
+             "others. CONTAINER: the lines that name it, and what its guest has. Neither: "
+             "everything of the last minutes.",
     .options = options,
     .max_args = 1,
     .run = run,

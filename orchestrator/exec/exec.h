@@ -80,6 +80,8 @@ int exec_sample(struct exec *x, int sample, const struct metric *metrics, size_t
                 struct error *err);
 /* Output of the step's command. */
 int exec_output(struct exec *x, const char *bytes, size_t len, bool is_err, struct error *err);
+/* A container was made: its name, and containerd's id of it. */
+int exec_container(struct exec *x, const char *name, const char *id, struct error *err);
 /* Keep bytes as the file `name` (a plain file name; one of the same name gets a number in front) of
  * the run's artifacts. */
 int exec_artifact(struct exec *x, const char *name, const void *data, size_t len,

@@ -59,6 +59,13 @@ int exec_sample(struct exec *x, int sample, const struct metric *metrics, size_t
     return events_emit(x->events, &e, err);
 }
 
+int exec_container(struct exec *x, const char *name, const char *id, struct error *err)
+{
+    struct event e = {
+        .type = EVENT_CONTAINER, .step = x->step, .label = x->label, .text = name, .detail = id};
+    return events_emit(x->events, &e, err);
+}
+
 int exec_artifact(struct exec *x, const char *name, const void *data, size_t len, struct error *err)
 {
     if (strchr(name, '/') || name[0] == '.' || !*name)

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/alloc.h"
+#include "logs/about.h"
 #include "results/json_put.h"
 
 static const struct {
@@ -94,7 +95,7 @@ bool log_filter_wants(const struct log_filter *f, const struct log_line *line)
     for (size_t i = 0; i < f->n_marks; i++)
         if (strstr(line->text, f->mark[i]) || strstr(line->who, f->mark[i]))
             return true;
-    return f->n_marks == 0 || line->sure;
+    return f->n_marks == 0 || line->sure || (f->or_nobodys && !log_line_names_container(line));
 }
 
 void log_line_print(const struct log_line *line, bool colour, struct strbuf *ret)

@@ -55,6 +55,7 @@ struct log_filter {
     const char *const *mark; /* one of these must stand in text or who, unless it is
                                 sure; NULL: any line */
     size_t n_marks;
+    bool or_nobodys; /* wanted too: lines that name no container at all (about.h) */
 };
 bool log_filter_wants(const struct log_filter *f, const struct log_line *line);
 

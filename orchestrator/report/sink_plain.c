@@ -118,6 +118,7 @@ static int emit(void *self, const struct event *e, struct error *err)
     case EVENT_RUN_END:
         return end_run(s, e, err);
     case EVENT_PROGRESS:
+    case EVENT_CONTAINER: /* the step's summary names it */
         return 0;
     }
     return 0;

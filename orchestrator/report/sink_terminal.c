@@ -338,7 +338,9 @@ static void add_event(struct sink_terminal *s, const struct event *e)
         break;
     case EVENT_OUTPUT:
     case EVENT_PROGRESS:
-        break; /* in emit() */
+        break;            /* in emit() */
+    case EVENT_CONTAINER: /* the step's summary names it */
+        break;
     }
 }
 

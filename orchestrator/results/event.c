@@ -19,8 +19,8 @@ static const char *const type_names[] = {
     [EVENT_STEP_SKIP] = "step_skip", [EVENT_OUTPUT] = "output",
     [EVENT_PROGRESS] = "progress",   [EVENT_NOTE] = "note",
     [EVENT_STEP_END] = "step_end",   [EVENT_SAMPLE] = "sample",
-    [EVENT_ARTIFACT] = "artifact",   [EVENT_UNDO] = "undo",
-    [EVENT_RUN_END] = "run_end",
+    [EVENT_ARTIFACT] = "artifact",   [EVENT_CONTAINER] = "container",
+    [EVENT_UNDO] = "undo",           [EVENT_RUN_END] = "run_end",
 };
 
 const char *event_type_name(enum event_type type)

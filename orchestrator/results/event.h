@@ -20,6 +20,7 @@ enum event_type {
     EVENT_STEP_END,   /* step, label, kind; duration; changed; failure or NULL; text: summary */
     EVENT_SAMPLE,     /* step, label; sample number; metrics */
     EVENT_ARTIFACT,   /* step; text: name; detail: path below the run folder; done: bytes */
+    EVENT_CONTAINER,  /* step; text: the name of a container made; detail: containerd's id of it */
     EVENT_UNDO,       /* text: what is undone; failure where that failed */
     EVENT_RUN_END,    /* duration; failure or NULL */
 };

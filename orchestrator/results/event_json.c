@@ -88,6 +88,10 @@ static void put_special(json_t *to, const struct event *e)
         json_put_text(to, "path", e->detail);
         json_put(to, "bytes", json_integer(e->done));
         break;
+    case EVENT_CONTAINER:
+        json_put_text(to, "name", e->text);
+        json_put_text(to, "id", e->detail);
+        break;
     case EVENT_UNDO:
         json_put_text(to, "text", e->text);
         put_failure(to, e->failure);

@@ -120,6 +120,8 @@ static int sink_emit(void *self, const struct event *e, struct error *err)
             .step = e->step, .name = (char *)e->text, .path = (char *)e->detail, .bytes = e->done};
         return store_add_artifact(s->store, s->run, &row, err);
     }
+    case EVENT_CONTAINER:
+        return store_add_container(s->store, s->run, e->text, e->detail, err);
     case EVENT_UNDO:
         s->undo_failed = s->undo_failed || e->failure;
         return 0;

@@ -39,10 +39,17 @@ static const char first_tables[] =
     " key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, witness TEXT NOT NULL, run TEXT NOT NULL,"
     " at_us INTEGER NOT NULL) STRICT;";
 
+static const char containers_table[] =
+    "CREATE TABLE containers ("
+    " run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, name TEXT NOT NULL,"
+    " id TEXT NOT NULL) STRICT;"
+    "CREATE INDEX containers_by_run ON containers (run);";
+
 /* What leads from format i to format i + 1; format 0 is an empty file. Entries are never changed,
  * only added: there are files of each format out there. */
 static const char *const migrations[] = {
     first_tables,
+    containers_table,
 };
 _Static_assert(ARRAY_SIZE(migrations) == STORE_VERSION, "a migration for each format");
 

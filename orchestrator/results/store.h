@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/strv.h"
 
 struct store;
 
@@ -81,6 +82,9 @@ int store_add_sample(struct store *s, const char *run, const struct store_sample
                      struct error *err);
 int store_add_artifact(struct store *s, const char *run, const struct store_artifact *artifact,
                        struct error *err);
+/* A container that the run has made: its name, and containerd's id of it. */
+int store_add_container(struct store *s, const char *run, const char *name, const char *id,
+                        struct error *err);
 /* Say whether the run may have left things on its host. */
 int store_set_dirty(struct store *s, const char *run, bool dirty, struct error *err);
 /* Give runs whose process has gone without ending them the outcome "lost". Then store_runs() with
@@ -107,5 +111,7 @@ void store_samples_free(struct store_sample *samples, size_t n);
 int store_artifacts(struct store *s, const char *run, struct store_artifact **ret, size_t *ret_n,
                     struct error *err);
 void store_artifacts_free(struct store_artifact *artifacts, size_t n);
+/* Names and ids of the run's containers, added to `ret`. */
+int store_containers(struct store *s, const char *run, struct strv *ret, struct error *err);
 
 #endif

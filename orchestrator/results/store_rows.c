@@ -42,6 +42,13 @@ int store_add_artifact(struct store *s, const char *run, const struct store_arti
                          artifact->bytes);
 }
 
+int store_add_container(struct store *s, const char *run, const char *name, const char *id,
+                        struct error *err)
+{
+    return store_execute(s, err, "INSERT INTO containers (run, name, id) VALUES (?, ?, ?)", "sss",
+                         run, name, id);
+}
+
 /* --- reading --------------------------------------------------------------------------------- */
 
 int store_steps(struct store *s, const char *run, struct store_step **ret, size_t *ret_n,
@@ -172,4 +179,17 @@ void store_artifacts_free(struct store_artifact *artifacts, size_t n)
         free(artifacts[i].path);
     }
     free(artifacts);
+}
+
+int store_containers(struct store *s, const char *run, struct strv *ret, struct error *err)
+{
+    sqlite3_stmt *stmt = store_prepare(
+        s, err, "SELECT name, id FROM containers WHERE run = ? ORDER BY rowid", "s", run);
+    int result = stmt ? 0 : -1;
+    while (stmt && (result = store_next(s, stmt, err)) > 0) {
+        for (int column = 0; column < 2; column++)
+            strv_push(ret, (const char *)sqlite3_column_text(stmt, column));
+    }
+    sqlite3_finalize(stmt);
+    return result;
 }

@@ -67,11 +67,7 @@ static int start(struct exec *x, struct run_container *c, struct error *err)
         return -1;
     if (r.status.code != 0)
         return not_started(x, c, &cmd, &r, err);
-    strbuf_rtrim(&r.out);
-    const char *last = strrchr(strbuf_str(&r.out), '\n');
-    last = last ? last + 1 : strbuf_str(&r.out);
-    c->id = xstrdup(*last ? last : c->name);
-    return 0;
+    return own_container_made(x, c, &r.out, err);
 }
 
 /* With a Kata runtime, wait until the guest answers. Where there is no way in, `auto` says so and

@@ -51,6 +51,16 @@ struct run_container *own_container_add(struct exec *x, const struct own_contain
     return &x->containers[x->n_containers++];
 }
 
+int own_container_made(struct exec *x, struct run_container *c, struct strbuf *said,
+                       struct error *err)
+{
+    strbuf_rtrim(said);
+    const char *last = strrchr(strbuf_str(said), '\n');
+    last = last ? last + 1 : strbuf_str(said);
+    c->id = xstrdup(*last ? last : c->name);
+    return exec_container(x, c->name, c->id, err);
+}
+
 int own_container_remove(struct exec *x, struct run_container *c, struct error *err)
 {
     return undo_one(x, &x->undo, c->ticket, err);

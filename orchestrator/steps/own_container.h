@@ -16,6 +16,10 @@ struct own_container_spec {
 /* Give it a name and put its removal on the undo stack, before it is made. Valid until the next
  * one is added. */
 struct run_container *own_container_add(struct exec *x, const struct own_container_spec *spec);
+/* The client has made it; containerd's id of it is the last line of what it said, or, where it said
+ * nothing, the name. */
+int own_container_made(struct exec *x, struct run_container *c, struct strbuf *said,
+                       struct error *err);
 /* Remove it now; fine where it was removed before. */
 int own_container_remove(struct exec *x, struct run_container *c, struct error *err);
 /* Wait until its task runs. */

@@ -58,9 +58,7 @@ static int create(struct exec *x, struct run_container *c, struct error *err)
     const struct command cmd = {.argv = &argv, .become = true};
     if (exec_check_command(x, &cmd, "making the container to restore into", &r, err) < 0)
         return -1;
-    strbuf_rtrim(&r.out);
-    c->id = strbuf_steal(&r.out);
-    return 0;
+    return own_container_made(x, c, &r.out, err);
 }
 
 /* CRIU's first complaint, where the runtime names its log: "… log file: /run/…/restore.log". */

@@ -43,12 +43,21 @@ has "for people: a column of sources" "$out" "  shim        sandbox=$id_one" "  
 
 # --- a run -----------------------------------------------------------------------------------------
 
-run "$kataloop" run checkpoint
+cat >>kataloop.yaml <<'YAML'
+  among_others:
+    host: lab
+    steps:
+      - run: logger -t kata sandbox=logs-two msg=another; logger -t kata msg=nobodys
+      - {recipe: basic-checkpoint, with: {client: ctr, stall_after: 40s}}
+YAML
+run "$kataloop" run among_others
 exits "a run to ask about" 0
 run "$kataloop" logs latest --json
 exits "a run: status 0" 0
 ok "a run: merged in time" in_order < <(lines)
 has "a run: its checkpoint" "$(lines)" " shim " "checkpoint of process" " agent kata-agent"
+has "a run: what names no container" "$(lines)" " shim msg=nobodys"
+ok "a run: nothing of a container that is not its own" [ -z "$(lines | grep "$id_two")" ]
 ok "a run: not what was before it" [ -z "$(lines | grep "sandbox=$id_one")" ]
 
 # --- what is still to come -------------------------------------------------------------------------

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "logs/about.h"
 #include "logs/criu_files.h"
 #include "logs/journal.h"
 
@@ -148,6 +149,8 @@ static void add(struct log_lines *l, int64_t at, const char *text, const char *c
                                        .cursor = xstrdup(cursor)});
 }
 
+#define ID64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
 static void test_merge(void **state)
 {
     (void)state;
@@ -182,10 +185,48 @@ static void test_filter(void **state)
     line.who = "kata-agent";
     line.sure = true;
     assert_true(log_filter_wants(&f, &line));
+    line.sure = false;
+    assert_false(log_filter_wants(&f, &line));
+    f.or_nobodys = true;
+    assert_true(log_filter_wants(&f, &line));
+    line.text = "sandbox=other msg=x";
+    assert_false(log_filter_wants(&f, &line));
+    line.sure = true;
     line.at = 61;
     assert_false(log_filter_wants(&f, &line));
     line.at = 9;
     assert_false(log_filter_wants(&f, &line));
+}
+
+static void test_about(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *who;
+        enum log_source source;
+        bool names;
+    } table[] = {
+        {"level=info msg=\"a b\" sandbox=logs-one source=x", "kata", LOG_SHIM, true},
+        {"container=one", "kata", LOG_SHIM, true},
+        {"a container=", "kata", LOG_SHIM, false},
+        {"my_container=one", "kata", LOG_SHIM, false},
+        {"msg=\"shim disconnected\" id=one namespace=default", "c", LOG_CONTAINERD, true},
+        {"msg=\"loading plugin\" id=io.containerd.a type=b", "c", LOG_CONTAINERD, false},
+        {"Started cri-containerd-" ID64 ".scope", "systemd", LOG_HOST, true},
+        {"Started x.", "systemd docker-" ID64 ".scope", LOG_HOST, true},
+        {"image sha256:" ID64, "c", LOG_CONTAINERD, false},
+        {"kata-agent 1 sha256=" ID64 ": x", "kata-agent", LOG_AGENT, false},
+        {ID64, "x", LOG_HOST, true},
+        {ID64 "0", "x", LOG_HOST, false},
+        {"no container", "x", LOG_HOST, false},
+        {"Version: 4.1.1", "/tmp/a.log", LOG_CRIU, true},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        const struct log_line line = {
+            .text = (char *)table[i].text, .who = (char *)table[i].who, .source = table[i].source};
+        if (log_line_names_container(&line) != table[i].names)
+            fail_msg("%s: %d", table[i].text, !table[i].names);
+    }
 }
 
 static void test_print(void **state)
@@ -215,6 +256,7 @@ int main(void)
         cmocka_unit_test(test_criu_out_of_step),
         cmocka_unit_test(test_merge),
         cmocka_unit_test(test_filter),
+        cmocka_unit_test(test_about),
         cmocka_unit_test(test_print),
     };
     return cmocka_run_group_tests_name("logs", tests, NULL, NULL);

@@ -357,6 +357,15 @@ static void a_run_becomes_rows(void **state)
     assert_string_equal(artifacts[0].path, "a/dump.log");
     assert_int_equal(artifacts[0].bytes, 12);
     store_artifacts_free(artifacts, n);
+
+    cleanup_strv struct strv containers = STRV_INIT;
+    assert_int_equal(store_add_container(f->store, "r1", "kataloop-r1-1", "0123", &err), 0);
+    assert_int_equal(store_containers(f->store, "r1", &containers, &err), 0);
+    assert_int_equal(containers.len, 2);
+    assert_string_equal(containers.items[0], "kataloop-r1-1");
+    assert_string_equal(containers.items[1], "0123");
+    assert_int_equal(store_containers(f->store, "none", &containers, &err), 0);
+    assert_int_equal(containers.len, 2);
 }
 
 static bool dirty_after(struct store *store, char *run, const struct error *undo,
