@@ -23,6 +23,7 @@ cat >"$scratch/host" <<'SH'
 set -u
 name=planted
 runc=/opt/kata/libexec/runc
+drop_in=/run/systemd/system/kata-agent.service.d
 log() { echo /tmp/criu-checkpoint-*/work/criu-dump.log; }
 group() { cat /run/lab-group; } # a paused task has no process for ctr
 until_true() {
@@ -43,6 +44,7 @@ early() {
 connected() { grep -q ' 01 ' "/proc/$pid/net/tcp"; } # TCP_ESTABLISHED
 zombie() { criu_is '^State:.Z' status; }
 log_says() { grep -q "$1" "$(log)" 2>/dev/null; }
+gone() { log_says . && ! pgrep -x criu >/dev/null; }
 old() { [ $(($(date +%s) - $(stat -c %Y "$(log)"))) -ge 11 ]; }
 # PTRACE_SEIZE of the target by a process that does nothing more with it.
 tracer() {
@@ -50,6 +52,12 @@ tracer() {
     systemd-run -q --collect --unit planted-tracer \
         perl -e 'syscall(101, 0x4206, 0 + shift, 0, 0) == 0 or die; sleep 120' "$pid"
     until_true grep -q '^TracerPid:.*[1-9]' "/proc/$pid/status"
+}
+# A system call that the agent, and so its CRIU, may not do.
+forbid() {
+    mkdir $drop_in
+    printf '%s\n' '[Service]' "SystemCallFilter=~$1" SystemCallErrorNumber=EPERM >$drop_in/forbid.conf
+    systemctl daemon-reload
 }
 # Nothing of what was planted, and the same container: one whose dump failed early goes on as it was.
 again() {
@@ -62,6 +70,7 @@ again() {
     done 2>/dev/null
     find /sys/fs/cgroup -name cgroup.freeze -exec sh -c 'echo 0 >"$1"' sh {} \; 2>/dev/null
     systemctl stop 'kata-agent*' planted-client planted-tracer 2>/dev/null
+    [ ! -d $drop_in ] || { rm -r $drop_in && systemctl daemon-reload; }
     while umount lab-plant 2>/dev/null; do :; done
     rm -f /tmp/criu-checkpoint-*/work/*
 }
@@ -138,11 +147,14 @@ fi
 
 planted "another tracer" traced 'again && tracer && checkpoint "" && until_true ended'
 planted "ptrace forbidden" ptrace-forbidden 'again && checkpoint no-capability && until_true ended'
+planted "ptrace forbidden by a seccomp filter" ptrace-forbidden \
+    'again && forbid ptrace && checkpoint stay && until_true gone'
+has "ptrace forbidden by a seccomp filter: by name" "$out" 'is under a seccomp filter, which may forbid ptrace'
 planted "no iptables-restore" network-lock 'again && checkpoint no-iptables && until_true ended'
 planted "a full file system" no-space 'again && checkpoint full && until_true ended'
 planted "a read-only file system" no-space 'again && checkpoint read-only && until_true ended'
 planted "a small limit in the agent" spawner \
-    'again && checkpoint small-limit && until_true log_says . && gone() { ! pgrep -x criu >/dev/null; } && until_true gone'
+    'again && checkpoint small-limit && until_true gone'
 planted "CRIU inside of the cgroup" criu-frozen 'fresh && checkpoint inside && until_true frozen_criu'
 planted "CRIU inside of it before it is CRIU" criu-frozen 'fresh && checkpoint inside-early && until_true early'
 planted "an agent that does not wait" no-answer 'fresh && checkpoint no-wait && until_true zombie && until_true old'

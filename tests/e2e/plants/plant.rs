@@ -34,7 +34,7 @@ const HEALTHY: Plant = Plant {
     stay: false,
 };
 
-const PLANTS: [Plant; 11] = [
+const PLANTS: [Plant; 12] = [
     Plant { name: "no-freeze-cgroup", freeze_cgroup: false, ..HEALTHY },
     // In the target's cgroup as soon as it is CRIU: it freezes with it.
     Plant {
@@ -77,6 +77,8 @@ const PLANTS: [Plant; 11] = [
         before: "mount -t tmpfs -o ro lab-plant \"$3\"",
         ..HEALTHY
     },
+    // What the agent has, as a filter for system calls, its CRIU had too.
+    Plant { name: "stay", stay: true, ..HEALTHY },
     Plant { name: "stopped", before: "kill -STOP \"$2\"", ..HEALTHY },
     // A process of the container whose session began outside of its pid namespace: its parent, which
     // came in from there, is gone, so it is the first process's child.
