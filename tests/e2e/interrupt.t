@@ -6,12 +6,12 @@
 . "$(dirname "$0")/lib.sh"
 use_lab
 cd "$scratch" || exit
-there=/var/tmp/interrupt-$$
+there=/var/tmp/interrupt-$$ before=/var/tmp/before-$$ traces=/run/traces-$$
 
 mend_host() {
     local status=$?
     mend_containerd
-    on_host sh -c "rm -rf $there; ctr -n elsewhere images ls -q | xargs -r ctr -n elsewhere images rm --sync; ctr namespaces rm elsewhere" >/dev/null
+    on_host sh -c "rm -rf $there $before $traces; ctr -n elsewhere images ls -q | xargs -r ctr -n elsewhere images rm --sync; ctr namespaces rm elsewhere" >/dev/null
     (exit "$status") # `finish` looks at it
     finish
 }
@@ -24,7 +24,7 @@ images: {guest: {path: $there/guest.img, engine: guestfs}}" "$@"
 }
 container='container: {image: busybox, client: ctr}'
 
-# The steps of a kind, and what shows on the host that its last one is in the middle.
+# The steps of a kind.
 steps_of() {
     case $1 in
     sync) workflow 'sync: {from: big/, to: big/}' ;;
@@ -34,28 +34,34 @@ steps_of() {
     container) workflow 'container: {image: busybox, client: nerdctl}' ;;
     namespace) workflow 'container: {image: busybox, client: ctr, namespace: elsewhere}' 'run: sleep 4003 & wait' ;;
     checkpoint) workflow "$container" 'checkpoint: {stall_after: 60s}' ;;
+    evidence) workflow "$container" 'checkpoint: {stall_after: 5s}' ;;
     guest) workflow "$container" 'guest: sleep 4002' ;;
     run) workflow 'run: sleep 4003 & wait' ;;
     esac
 }
+# What shows on the host that its last one is in the middle.
 middle_of() {
+    local shows
     case $1 in
-    sync) on_host sh -c "ls $there/big/.file.*" ;;
-    build) on_host pgrep -xf 'sleep 4001' ;;
-    inject) on_host sh -c "ls $there/guest.img.guestimg-*" ;;
-    restart) on_host pgrep -xf '/bin/sleep 4000' ;;
-    container) on_host sh -c 'pgrep -f "^nerdctl.* run " && pgrep -x containerd-shim' ;;
-    checkpoint) on_host pgrep -x criu ;;
-    guest) on_host pgrep -xf 'sleep 4002' ;;
-    namespace | run) on_host pgrep -xf 'sleep 4003' ;;
+    sync) shows="ls $there/big/.file.*" ;;
+    build) shows="pgrep -xf 'sleep 4001'" ;;
+    inject) shows="ls $there/guest.img.guestimg-*" ;;
+    restart) shows="pgrep -xf '/bin/sleep 4000'" ;;
+    container) shows='pgrep -f "^nerdctl.* run " && pgrep -x containerd-shim' ;;
+    checkpoint) shows='pgrep -x criu' ;;
+    # CRIU is held, so that nothing moves.
+    evidence) shows="pkill -STOP -x criu; pgrep -f \"[T]he host's side of the evidence\"" ;;
+    guest) shows="pgrep -xf 'sleep 4002'" ;;
+    namespace | run) shows="pgrep -xf 'sleep 4003'" ;;
     esac
+    wait_on_host 120 sh -c "$shows"
 }
 
 # What a step in the middle leaves on a host, if something is forgotten; one line each. Not a shim's
 # empty folder: containerd itself leaves that until its next start where its own clean-up of a start
 # that was cut takes longer than 5 s, as in a lab that is busy. A client that is cut may go on for a
 # minute to end its start by itself.
-cat >"$scratch/traces" <<SH
+lab_ssh "cat >$traces" <<SH
 pgrep -a '^(rsync|nerdctl|criu|guestimg|qemu-system.*|containerd-shim.*)\$'
 pgrep -axf 'sleep 400[123]'
 ctr containers ls -q
@@ -66,10 +72,8 @@ find $there -name "guest.img.guestimg-*" -o -name "guest.img.kept-*"
 grep -l '^frozen 1' -r /sys/fs/cgroup --include=cgroup.events
 :
 SH
-traces() { on_host sh -c "$(<"$scratch/traces")" 2>/dev/null || echo "the host cannot be asked"; }
-no_traces() { [ -z "$(traces)" ]; }
-all_gone() { wait_for 90 no_traces || { traces && return 1; }; }
-fingerprint() { on_host sh -c "cd $there && sha256sum guest.img big/file"; }
+traces() { on_host sh $traces 2>/dev/null || echo "the host cannot be asked"; }
+all_gone() { wait_on_host 90 sh -c "said=\$(sh $traces) && [ -z \"\$said\" ]" || { traces && return 1; }; }
 
 # begin KIND: a run, until it is in the middle of that step; its process is $pid.
 begin() {
@@ -77,7 +81,7 @@ begin() {
     [ "$1" != restart ] || break_containerd 'ExecStartPre=/bin/sleep 4000'
     "$kataloop" run >out 2>err </dev/null &
     pid=$!
-    ok "$1: in the middle of it" wait_for 120 middle_of "$1"
+    ok "$1: in the middle of it" middle_of "$1"
 }
 # What it ended with and said, as `run` has it.
 ended() {
@@ -89,26 +93,25 @@ ended() {
 # as_before NAME
 as_before() {
     ok "$1: nothing of it is left" all_gone
-    is "$1: the files are as they were" "$(fingerprint)" "$before"
+    ok "$1: the files are as they were" on_host sh -c "cd $there && cmp guest.img $before/guest.img && cmp big/file $before/file"
 }
 
 mkdir big
 head -c 300M /dev/urandom >big/file
-on_host sh -c "mkdir -p $there/big && cd $there && truncate -s 24M guest.img && mkfs.ext4 -q -F guest.img &&
+on_host sh -c "mkdir -p $there/big $before && cd $there && truncate -s 24M guest.img && mkfs.ext4 -q -F guest.img &&
     ctr images export busybox.tar docker.io/library/busybox:latest && ctr -n elsewhere images import busybox.tar &&
-    cp /bin/true tool && echo old >big/file && chown -R ubuntu ." >/dev/null || exit
-before=$(fingerprint)
+    cp /bin/true tool && echo old >big/file && cp guest.img big/file $before && chown -R ubuntu ." >/dev/null || exit
 is "nothing is there to begin with" "$(traces)" ""
 
 # shellcheck disable=SC2206 # names of kinds, to try some alone
-kinds=(${KINDS:-sync build inject restart container checkpoint guest run})
+kinds=(${KINDS:-sync build inject restart container checkpoint evidence guest run})
 for kind in "${kinds[@]}"; do
     begin "$kind"
     kill -INT "$pid"
     ended
     exits "Ctrl-C in $kind: exit status" 130
-    has "Ctrl-C in $kind: is said" "$err$out" "$kind" interrupted
-    case $kind in container | checkpoint | guest)
+    has "Ctrl-C in $kind: is said" "$err$out" "${kind/evidence/checkpoint}" interrupted
+    case $kind in container | checkpoint | evidence | guest)
         has "Ctrl-C in $kind: what was undone is said" "$out" 'undone: container kataloop-'
         ;;
     esac
@@ -120,7 +123,7 @@ for kind in "${kinds[@]}"; do
     on_host pkill -KILL -u ubuntu -f '^sshd-session: ubuntu'
     ended
     exits "a cut connection in $kind: exit status" 5
-    has "a cut connection in $kind: is said, and what to do" "$err" "error: $kind" \
+    has "a cut connection in $kind: is said, and what to do" "$err" "error: ${kind/evidence/checkpoint}" \
         'connection to lab was lost' 'hint: '
     as_before "a cut connection in $kind"
 done

@@ -7,6 +7,7 @@ project "$scratch/project"
 cat >>kataloop.yaml <<'YAML'
   monitor: {host: lab, steps: [{recipe: monitor-criu, with: {client: ctr, stall_after: 40s}}]}
   manual: {host: lab, steps: [{recipe: manual-criu, with: {client: ctr}}]}
+  both: {host: lab, steps: [{recipe: compare-manual-agent, repeat: 1, with: {client: ctr, stall_after: 40s}}]}
   nobody: {host: lab, steps: [{recipe: manual-criu, with: {client: ctr, process: no such process}}]}
 YAML
 
@@ -18,6 +19,11 @@ has "and keeps the guest's processes" "$out" 'saved processes.txt'
 run "$kataloop" run manual
 exits "manual-criu" 0
 has "dumps by hand" "$out" 'in the guest, the workload still runs' 'memdump' 'image_bytes'
+
+run "$kataloop" diagnose --compare
+exits "compare-manual-agent: both ways succeed" 0
+has "and are measured" "$out" 'compare-manual-agent: criu, 1 sample' 'compare-manual-agent: checkpoint, 1 sample'
+has "and compared" "$out" ' facts are the same'
 
 run "$kataloop" run nobody
 exits "manual-criu of a process that is not there" 1

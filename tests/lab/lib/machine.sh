@@ -30,11 +30,14 @@ choose_accel() {
 # from. A kernel that panics ends it. The pid is in FOLDER/pid, the monitor at FOLDER/monitor, the console in FOLDER/console.
 start_machine() {
     local folder=$1 disk=$2 port=$3 state=${4:-}
-    local cpu=(-accel "tcg,thread=multi" -cpu max)
-    [ "$accel" = tcg ] || cpu=(-accel kvm -cpu host)
+    # Emulated, one processor. With two, a kernel that changes its own code (a probe, a packet filter)
+    # may run into what the other one has still translated: "Oops: int3". And one lab is one thread
+    # then, which two labs beside each other gain from.
+    local cpu=(-accel tcg -cpu max -smp 1)
+    [ "$accel" = tcg ] || cpu=(-accel kvm -cpu host -smp 2)
     local from=()
     [ -z "$state" ] || from=(-incoming "exec:zstd -dc $(printf %q "$state")")
-    "$qemu" -name "kataloop-lab" -machine q35 "${cpu[@]}" -smp 2 -m "$memory" \
+    "$qemu" -name "kataloop-lab" -machine q35 "${cpu[@]}" -m "$memory" \
         -nodefaults -no-user-config -no-reboot -display none -serial "file:$folder/console" \
         -kernel "$base/vmlinuz" -initrd "$base/initrd.img" \
         -append "root=LABEL=root rw console=ttyS0 quiet net.ifnames=0 mitigations=off panic=-1" \
