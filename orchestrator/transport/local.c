@@ -44,6 +44,16 @@ static void say_and_exit(int status, const char *what, int errnum)
     _exit(status);
 }
 
+/* What kataloop's own caller has it ignore (`nohup`, a script's `&`) is no business of a session of
+ * its own: Ctrl-C and the end of its terminal have to reach it. */
+static void begin_session(void)
+{
+    static const int signals[] = {SIGHUP, SIGINT, SIGQUIT};
+    setsid();
+    for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+        signal(signals[i], SIG_DFL);
+}
+
 static _Noreturn void run_child(const struct command *cmd, const struct strv *argv,
                                 const struct child_fds *fds)
 {
@@ -52,7 +62,7 @@ static _Noreturn void run_child(const struct command *cmd, const struct strv *ar
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
     if (cmd->killable || cmd->pty)
-        setsid();
+        begin_session();
     if (dup2(fds->in, STDIN_FILENO) < 0 || dup2(fds->out, STDOUT_FILENO) < 0 ||
         dup2(fds->err, STDERR_FILENO) < 0)
         _exit(STATUS_CANNOT_RUN);

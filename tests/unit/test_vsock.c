@@ -182,6 +182,8 @@ static pid_t start_sandbox(const char *answer, const char *handshake)
     int monitor = listen_at("shim-monitor.sock"), hybrid = listen_at("kata.hvsock");
     pid_t pid = fork();
     if (pid == 0) {
+        signal(SIGHUP, SIG_DFL); /* also where these tests run under nohup */
+        signal(SIGINT, SIG_DFL);
         signal(SIGCHLD, SIG_IGN);
         for (;;) {
             struct pollfd fds[] = {{.fd = monitor, .events = POLLIN},
