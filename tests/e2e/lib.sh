@@ -127,7 +127,7 @@ wait_on_host() {
     shift
     # shellcheck disable=SC2016 # for bash there
     on_host timeout "$seconds" bash -c 'exec 9<> <(:)
-        until "$@" >/dev/null 2>&1; do read -rt 0.2 -u 9; done' bash "$@"
+        until "$@" >/dev/null 2>&1; do read -rt 0.2 -u 9; done; :' bash "$@"
 }
 
 # lab_file WORKSPACE MORE STEP…: a kataloop.yaml for the lab with one workflow of these steps; MORE is
