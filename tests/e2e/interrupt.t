@@ -50,7 +50,7 @@ middle_of() {
     container) shows='pgrep -f "^nerdctl.* run " && pgrep -x containerd-shim' ;;
     checkpoint) shows='pgrep -x criu' ;;
     # CRIU is held, so that nothing moves.
-    evidence) shows="pkill -STOP -x criu; pgrep -f \"[T]he host's side of the evidence\"" ;;
+    evidence) shows="pkill -STOP -x criu; pgrep -f 'mar[k]=.1 space=.2 id='" ;;
     guest) shows="pgrep -xf 'sleep 4002'" ;;
     namespace | run) shows="pgrep -xf 'sleep 4003'" ;;
     esac

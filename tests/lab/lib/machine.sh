@@ -35,12 +35,14 @@ start_machine() {
     # then, which two labs beside each other gain from.
     local cpu=(-accel tcg -cpu max -smp 1)
     [ "$accel" = tcg ] || cpu=(-accel kvm -cpu host -smp 2)
+    # Less for an emulated processor to do at each system call and page; Yama is of interest here.
+    local lean="mitigations=off init_on_alloc=0 audit=0 lsm=yama tsc=reliable"
     local from=()
     [ -z "$state" ] || from=(-incoming "exec:zstd -dc $(printf %q "$state")")
     "$qemu" -name "kataloop-lab" -machine q35 "${cpu[@]}" -m "$memory" \
         -nodefaults -no-user-config -no-reboot -display none -serial "file:$folder/console" \
         -kernel "$base/vmlinuz" -initrd "$base/initrd.img" \
-        -append "root=LABEL=root rw console=ttyS0 quiet net.ifnames=0 mitigations=off panic=-1" \
+        -append "root=LABEL=root rw console=ttyS0 quiet net.ifnames=0 panic=-1 $lean" \
         -drive "file=$disk,format=qcow2,if=virtio,cache=unsafe,discard=unmap" \
         -netdev "user,id=n,restrict=on,hostfwd=tcp:127.0.0.1:$port-:22" \
         -device virtio-net-pci,netdev=n -device virtio-rng-pci \
