@@ -196,7 +196,7 @@ const struct verb verb_logs = {
     .synopsis = "[RUN|CONTAINER]",
     .help = "show what host, containerd, shim, agent and CRIU have logged, merged in time",
     .about = "RUN: what was logged while it went on, less the lines that name containers of\n"
-             "others. CONTAINER: the lines that name it, and what its guest has. Neither: "
+             "others. CONTAINER: the lines that name it, and what its guest has. Neither:\n"
              "everything of the last minutes.",
     .options = options,
     .max_args = 1,

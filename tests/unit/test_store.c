@@ -217,6 +217,27 @@ static void a_newer_format_is_refused(void **state)
     assert_null(f->store);
 }
 
+/* A file of the first format, with a run in it: that is still there, and what is new works. */
+static void an_older_format_is_brought_up(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_strv struct strv containers = STRV_INIT;
+    const struct store_run run = {.id = "old", .workflow = "w", .file = "f", .host = "h"};
+    struct store_run found = {0};
+    assert_int_equal(store_add_run(f->store, &run, &err), 0);
+    assert_int_equal(sqlite3_exec(f->store->db, "DROP TABLE containers; PRAGMA user_version = 1;",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    store_close(steal(&f->store));
+    assert_int_equal(store_open(f->path, &f->store, &err), 0);
+    assert_int_equal(store_find_run(f->store, "old", &found, &err), 0);
+    store_run_release(&found);
+    assert_int_equal(store_add_container(f->store, "old", "c", "id", &err), 0);
+    assert_int_equal(store_containers(f->store, "old", &containers, &err), 0);
+    assert_int_equal(containers.len, 2);
+}
+
 static void what_is_no_store_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -406,6 +427,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_run_is_found_by_the_start_of_its_id, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_run_whose_process_died_is_lost, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_newer_format_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_older_format_is_brought_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_no_store_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_full_disk_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_locked_file_is_told, set_up, tear_down),
