@@ -147,6 +147,19 @@ static int run_verb(int argc, char **argv, struct error *err, bool *told, int *s
     return result < 0 ? -1 : 0;
 }
 
+/* `help`, or `help VERB`. */
+static int help_on(const char *name, struct error *err)
+{
+    const struct verb *v = name ? find_verb(name, err) : NULL;
+    if (name && !v)
+        return -1;
+    if (v)
+        help_print_verb(v);
+    else
+        help_print();
+    return 0;
+}
+
 int verbs_main(int argc, char **argv)
 {
     cleanup_error struct error err = ERROR_INIT;
@@ -157,8 +170,7 @@ int verbs_main(int argc, char **argv)
         result = error_hint(&err, "`kataloop -h` lists the verbs");
     } else if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0 ||
                strcmp(argv[1], "help") == 0) {
-        help_print();
-        result = 0;
+        result = help_on(argv[2], &err); /* NULL behind the last */
     } else if (strcmp(argv[1], "--version") == 0) {
         puts("kataloop " KATALOOP_VERSION);
         result = 0;

@@ -122,6 +122,11 @@ for text in -h 'plan -h'; do
         "$("$kataloop" $text | tr -s ' \n' ' ')"
 done
 
+is "help VERB is VERB -h" "$("$kataloop" help logs)" "$("$kataloop" logs -h)"
+run "$kataloop" help lgos
+exits "help on a verb that is not there" 2
+has "names the nearest" "$err" 'there is no verb `lgos`' 'did you mean `kataloop logs`?'
+
 # --- the manual
 verbs=$("$kataloop" -h | sed -n '/^verbs:/,/^$/s/^  \([a-z]*\) .*/\1/p')
 manual=$("$kataloop" __man verbs)
