@@ -33,8 +33,8 @@ start_machine() {
     # Emulated, one processor. With two, a kernel that changes its own code (a probe, a packet filter)
     # may run into what the other one has still translated: "Oops: int3". And one lab is one thread
     # then, which two labs beside each other gain from.
-    local cpu=(-accel tcg -cpu max -smp 1)
-    [ "$accel" = tcg ] || cpu=(-accel kvm -cpu host -smp 2)
+    local cpu=(-accel tcg -cpu max -smp "${LAB_PROCESSORS:-1}")
+    [ "$accel" = tcg ] || cpu=(-accel kvm -cpu host -smp "${LAB_PROCESSORS:-2}")
     # Less for an emulated processor to do at each system call and page; Yama is of interest here.
     local lean="mitigations=off init_on_alloc=0 audit=0 lsm=yama tsc=reliable"
     local from=()
