@@ -74,7 +74,6 @@ refuses "a file larger than the room" 1 "$scratch/image" "the image is too small
 is "a file larger than the room: nothing beside" "$(find "$scratch" -name 'image.*' ! -name '*.lock')" ""
 rm "$scratch/agent"
 truncate -s 5G "$scratch/agent"
-echo "# (reading 5 GiB of nothing)"
 refuses "a file larger than 4 GiB" 1 "$scratch/image" "the image is too small for \`/usr/bin/kata-agent\`: 5368709120 bytes"
 rm "$scratch/agent"
 run "$guestimg" inject "$scratch/image" "${put[@]}"
@@ -115,3 +114,8 @@ exits "a failure as JSON" 1
 has "a failure as JSON: its words" "$(json error)" "is no guest image"
 has "a failure as JSON: what to do" "$(json hint)" "known are raw images"
 is "a failure as JSON: nothing else" "$err" ""
+
+# The kernel says that this file has no bytes, and gives some: what a source that changes looks like.
+put=(--put /proc/version:/etc/version)
+refuses "a source that reads back differently" 1 "$scratch/image" "what was written reads back differently" "does somebody else change a file"
+is "a source that reads back differently: nothing beside" "$(find "$scratch" -name 'image.*' ! -name '*.lock')" ""
