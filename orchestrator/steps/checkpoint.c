@@ -26,7 +26,7 @@ static const struct field fields[] = {
      "file in the container in which the workload counts, for `restore`: a word and a number"},
     {"evidence", FIELD_STRING, 0, NULL, NULL, NULL, NULL,
      "file name: keep evidence of CRIU at its start under it among the run's files; CRIU is held "
-     "meanwhile"},
+     "meanwhile, so that its times are no sample"},
     {"stall_after", FIELD_DURATION, 0, "10s", NULL, NULL, NULL,
      "a checkpoint that has not moved for so long hangs"},
     FIELD_END,

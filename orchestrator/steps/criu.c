@@ -31,7 +31,7 @@ static const struct field fields[] = {
     {"keep", FIELD_BOOL, 0, "false", NULL, NULL, NULL, "leave the folder in the guest"},
     {"evidence", FIELD_STRING, 0, NULL, NULL, NULL, NULL,
      "file name: keep evidence of CRIU at its start under it among the run's files; CRIU is held "
-     "meanwhile"},
+     "meanwhile, so that its times are no sample"},
     FIELD_END,
 };
 
