@@ -55,7 +55,7 @@ static bool looks_like_run(const char *word)
 
 /* What the run's own lines have in them, where it has made containers: their ids, and its own as it
  * stands in their names and in its folders. */
-static int find_containers(struct store *store, struct question *q, struct error *err)
+static int read_containers(struct store *store, struct question *q, struct error *err)
 {
     if (store_containers(store, q->run.id, &q->marks, err) < 0)
         return -1;
@@ -72,7 +72,7 @@ static int find_run(struct invocation *inv, struct question *q, struct error *er
     if (!word || !looks_like_run(word))
         return 0;
     if (store_open(NULL, &store, err) < 0 || store_find_run(store, word, &q->run, err) < 0 ||
-        find_containers(store, q, err) < 0)
+        read_containers(store, q, err) < 0)
         return -1;
     if (!invocation_option(inv, "host") && q->run.host) {
         strv_push(&inv->options, "host");

@@ -337,8 +337,7 @@ static void add_event(struct sink_terminal *s, const struct event *e)
         end_run(s, e);
         break;
     case EVENT_OUTPUT:
-    case EVENT_PROGRESS:
-        break;            /* in emit() */
+    case EVENT_PROGRESS:  /* both in emit() */
     case EVENT_CONTAINER: /* the step's summary names it */
         break;
     }
