@@ -33,16 +33,23 @@ start_machine() {
     # Emulated, one processor. With two, a kernel that changes its own code (a probe, a packet filter)
     # may run into what the other one has still translated: "Oops: int3". And one lab is one thread
     # then, which two labs beside each other gain from.
-    local cpu=(-accel tcg -cpu max -smp "${LAB_PROCESSORS:-1}")
-    [ "$accel" = tcg ] || cpu=(-accel kvm -cpu host -smp "${LAB_PROCESSORS:-2}")
-    # Less for an emulated processor to do at each system call and page; Yama is of interest here.
-    local lean="mitigations=off init_on_alloc=0 audit=0 lsm=yama tsc=reliable"
+    #
+    # What QEMU has translated it finds again by its virtual address: programs have to be where they
+    # were the last time (norandmaps), or every one is translated anew at every start. Each change of
+    # SMAP ends a piece of translated code, and `rep stosb` (ERMS), which the kernel clears its pages
+    # with, goes byte by byte. The rest is less to do at each system call and page.
+    local cpu=(-accel tcg -cpu max,erms=off,smap=off,smep=off,pku=off,pks=off,la57=off -smp "${LAB_PROCESSORS:-1}")
+    local lean="norandmaps mitigations=off init_on_alloc=0 hardened_usercopy=off randomize_kstack_offset=off audit=0 tsc=reliable"
+    if [ "$accel" = kvm ]; then
+        cpu=(-accel kvm -cpu host -smp "${LAB_PROCESSORS:-2}")
+        lean=''
+    fi
     local from=()
     [ -z "$state" ] || from=(-incoming "exec:zstd -dc $(printf %q "$state")")
     "$qemu" -name "kataloop-lab" -machine q35 "${cpu[@]}" -m "$memory" \
         -nodefaults -no-user-config -no-reboot -display none -serial "file:$folder/console" \
         -kernel "$base/vmlinuz" -initrd "$base/initrd.img" \
-        -append "root=LABEL=root rw console=ttyS0 quiet net.ifnames=0 panic=-1 $lean" \
+        -append "root=LABEL=root rw console=ttyS0 quiet net.ifnames=0 panic=-1 lsm=yama $lean" \
         -drive "file=$disk,format=qcow2,if=virtio,cache=unsafe,discard=unmap" \
         -netdev "user,id=n,restrict=on,hostfwd=tcp:127.0.0.1:$port-:22" \
         -device virtio-net-pci,netdev=n -device virtio-rng-pci \
