@@ -46,7 +46,9 @@ start_machine() {
     fi
     local from=()
     [ -z "$state" ] || from=(-incoming "exec:zstd -dc $(printf %q "$state")")
-    "$qemu" -name "kataloop-lab" -machine q35 "${cpu[@]}" -m "$memory" \
+    # In a session of its own: a Ctrl-C in the moment before its pid is written would leave a machine
+    # that nobody knows of.
+    setsid "$qemu" -name "kataloop-lab" -machine q35 "${cpu[@]}" -m "$memory" \
         -nodefaults -no-user-config -no-reboot -display none -serial "file:$folder/console" \
         -kernel "$base/vmlinuz" -initrd "$base/initrd.img" \
         -append "root=LABEL=root rw console=ttyS0 quiet net.ifnames=0 panic=-1 lsm=yama $lean" \
@@ -57,10 +59,12 @@ start_machine() {
         -pidfile "$folder/pid" -daemonize "${from[@]}"
 }
 
-# One command to the monitor, its answer on standard output.
-monitor() {
-    local folder=$1 command=$2
-    python3 - "$folder/monitor" "$command" <<'PYTHON'
+# One command to the monitor, its answer on standard output. It takes a moment: a Ctrl-C is the
+# shell's to answer.
+monitor() (
+    folder=$1 command=$2
+    trap '' INT
+    python3 -IS - "$folder/monitor" "$command" <<'PYTHON'
 import json, socket, sys
 with socket.socket(socket.AF_UNIX) as s:
     s.settimeout(120)
@@ -78,7 +82,7 @@ with socket.socket(socket.AF_UNIX) as s:
         sys.exit("lab: the machine's monitor: " + answer["error"]["desc"])
     print(json.dumps(answer["return"]))
 PYTHON
-}
+)
 
 # A machine that was saved goes on once its state is in.
 resume_machine() {
@@ -95,15 +99,14 @@ machine_is_paused() {
 
 machine_runs() {
     local folder=$1 pid
-    [ -f "$folder/pid" ] || return 1
-    pid=$(<"$folder/pid")
+    pid=$(cat "$folder/pid" 2>/dev/null) # it takes the file away when it ends
     [ -n "$pid" ] && [ -d "/proc/$pid" ] && grep -q kataloop-lab "/proc/$pid/cmdline" 2>/dev/null
 }
 
 stop_machine() {
     local folder=$1 pid
     machine_runs "$folder" || return 0
-    pid=$(<"$folder/pid")
+    pid=$(cat "$folder/pid" 2>/dev/null) || return 0
     kill "$pid" 2>/dev/null || true
     wait_until 20 "the machine to end" not machine_runs "$folder" || kill -9 "$pid"
 }
@@ -132,7 +135,7 @@ migration_done() {
 # A port of 127.0.0.1 that is free now. Another program may take it before the machine does: the
 # machine then does not start, and says so.
 free_port() {
-    python3 -c 'import socket
+    python3 -ISc 'import socket
 s = socket.socket()
 s.bind(("127.0.0.1", 0))
 print(s.getsockname()[1])'
