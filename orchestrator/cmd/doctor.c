@@ -75,6 +75,9 @@ static int run(struct invocation *inv, struct error *err)
         error_move(err, &unreached);
         return -1;
     }
+    cleanup_diagnostics struct diagnostics problems = DIAGNOSTICS_INIT; /* a plan tells them */
+    struct value *variables = s.file ? workflow_host_variables(s.file, s.host_name) : NULL;
+    struct value *entries = s.file ? workflow_entries(s.file, variables, &problems) : NULL;
     struct doctor d = {
         .here = here,
         .host = host,
@@ -82,11 +85,13 @@ static int run(struct invocation *inv, struct error *err)
         .connect_time = clock_now() - start,
         .host_name = s.host_name,
         .host_entry = s.host,
-        .file = s.file ? s.file->root : NULL,
+        .entries = entries,
         .store = store,
     };
     int result = examine(inv, &d, err);
     doctor_release(&d);
+    value_free(entries);
+    value_free(variables);
     return result;
 }
 

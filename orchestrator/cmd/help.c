@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "report/text.h"
+#include "base/text.h"
 
 enum {
     NO_TERMINAL_WIDTH = 110,

@@ -84,7 +84,14 @@ static const char behind[] =
     "      - restart: containerd\n"
     "      - container: busybox\n"
     "      - checkpoint:\n"
-    "        timeout: 60s\n";
+    "        timeout: 60s\n"
+    "\n"
+    "  # What `kataloop diagnose --compare` runs.\n"
+    "  compare:\n"
+    "    help: CRIU by hand against CRIU by the agent\n"
+    "    host: dev\n"
+    "    steps:\n"
+    "      - recipe: compare-manual-agent\n";
 
 /* A value as YAML reads it back: in quotes where it is more than a plain word. */
 static void put_value(struct strbuf *text, const char *value)
@@ -138,6 +145,8 @@ static void say_next(const struct invocation *inv)
     printf("wrote " WORKFLOW_FILE_NAME ". Next:\n");
     if (!invocation_option(inv, "host"))
         printf("  edit it: the host (`ssh`) and the folder of the sources there (`workspace`)\n");
+    else if (!invocation_option(inv, "workspace"))
+        printf("  edit it: the folder of the sources on the host (`workspace`)\n");
     if (access("src/agent", F_OK) < 0)
         printf(
             "  move it to the top of the Kata sources, or edit `builds`: src/agent is not here\n");

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * __man: the parts of the manual that are made from tables, as scdoc. Used by the build alone. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "cmd/verb.h"
 #include "steps/step.h"
 #include "workflow/file.h"
@@ -124,20 +126,27 @@ static void put_fields(const struct field *fields, const char *within)
     }
 }
 
-static void put_kind(const char *name, const char *help)
+/* timeout: nanoseconds; 0: it has none. */
+static void put_kind(const char *name, const char *help, int64_t timeout)
 {
+    const int64_t minute = 60 * NSEC_PER_SEC;
     printf("## %s\n\n", name);
     put_text(help);
-    fputs(".\n\n", stdout);
+    fputs(".", stdout);
+    if (timeout > 0 && timeout % minute == 0)
+        printf(" Without _timeout_ it may take %" PRId64 "m.", timeout / minute);
+    else if (timeout > 0)
+        printf(" Without _timeout_ it may take %" PRId64 "s.", timeout / NSEC_PER_SEC);
+    fputs("\n\n", stdout);
     put_fields(steps_fields(name), "");
 }
 
 static void put_steps(void)
 {
-    put_kind(STEP_RECIPE, "the steps of a recipe");
-    put_kind(STEP_WORKFLOW, "the steps of another workflow of the file");
+    put_kind(STEP_RECIPE, "the steps of a recipe", 0);
+    put_kind(STEP_WORKFLOW, "the steps of another workflow of the file", 0);
     for (size_t i = 0; step_kinds[i]; i++)
-        put_kind(step_kinds[i]->name, step_kinds[i]->help);
+        put_kind(step_kinds[i]->name, step_kinds[i]->help, step_kinds[i]->timeout);
 }
 
 static void put_workflow_file(void)

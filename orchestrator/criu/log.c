@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "report/text.h"
+#include "base/text.h"
 
 enum { LINE_MAX_BYTES = 4096, DIGITS_MAX = 9 };
 

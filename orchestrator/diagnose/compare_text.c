@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/text.h"
 #include "diagnose/compare.h"
-#include "report/text.h"
 #include "results/json_put.h"
 
 enum { WIDTH = 80, LEAST_WIDTH = 40, COMPARISON_JSON_VERSION = 1, MINOR = 10 };

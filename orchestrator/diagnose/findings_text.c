@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/text.h"
 #include "diagnose/findings.h"
 #include "diagnose/rules.h"
-#include "report/text.h"
 
 enum { WIDTH = 80, LEAST_WIDTH = 40, INDENT = 4 };
 

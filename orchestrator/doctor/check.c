@@ -8,7 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "report/text.h"
+#include "base/text.h"
 
 #define ASK_TIMEOUT (30 * NSEC_PER_SEC)
 

@@ -22,7 +22,7 @@ const char *verdict_name(enum verdict v); /* "ok", "warn", "fail", "unknown" */
 struct check_result {
     const char *id, *what; /* of the check; borrowed from its table */
     enum verdict verdict;
-    char *detail; /* owned, clean (report/text.h) */
+    char *detail; /* owned, clean (base/text.h) */
     char *remedy; /* owned; NULL: nothing to do */
 };
 
@@ -34,7 +34,7 @@ struct doctor {
     int64_t connect_time;          /* nanoseconds */
     const char *host_name;
     const struct value *host_entry; /* of the workflow file; NULL: none */
-    const struct value *file;       /* the workflow file's root; NULL: none */
+    const struct value *entries;    /* the workflow file's, for this host; NULL: no file */
     struct store *store;            /* what was seen of the host before; NULL: nothing */
 
     /* What the checks find for one another. */

@@ -44,7 +44,7 @@ int check_kata(struct doctor *d, struct check_result *f, struct error *err)
 /* The first image of the workflow file; one with the path "auto" is Kata's own. NULL: not known. */
 static char *image_path(const struct doctor *d)
 {
-    const struct value *images = value_get(d->file, "images");
+    const struct value *images = value_get(d->entries, "images");
     const char *path =
         images && images->len > 0 ? value_get_string(images->items[0], "path") : "auto";
     if (path && strcmp(path, "auto") != 0) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Results, for people and for programs. */
 #include "base/alloc.h"
+#include "base/text.h"
 #include "doctor/doctor.h"
-#include "report/text.h"
 #include "results/json_put.h"
 
 static const struct {

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/text.h"
 #include "doctor/check.h"
-#include "report/text.h"
 
 static const struct check checks[] = {
     {"ssh", "ssh here", 0, check_ssh},

@@ -256,7 +256,7 @@ int exec_plan(struct transport *host, const struct plan *plan, const struct exec
               .run_folder = options->run_folder,
               .folder = plan->file->folder,
               .workspace = workspace,
-              .file = plan->file->root,
+              .builds = value_get(plan->entries, "builds"),
               .step = -1},
         .plan = plan,
         .options = options,

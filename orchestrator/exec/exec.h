@@ -47,15 +47,15 @@ struct exec {
     struct transport *host;
     struct events *events;
     struct undo_stack undo;
-    const char *run_id;       /* borrowed */
-    const char *folder;       /* of the workflow file; borrowed */
-    const char *workspace;    /* absolute, on the host; borrowed */
-    const struct value *file; /* root of the workflow file; borrowed */
-    int step;                 /* index of the step that runs; -1 before and after */
-    const char *label;        /* of that step */
-    const char *section;      /* of that step: its recipe, or NULL */
-    char *summary;            /* one line the step leaves for its end event; owned, NULL: none */
-    int64_t deadline;         /* of the step that runs */
+    const char *run_id;         /* borrowed */
+    const char *folder;         /* of the workflow file; borrowed */
+    const char *workspace;      /* absolute, on the host; borrowed */
+    const struct value *builds; /* the plan's, by name; borrowed */
+    int step;                   /* index of the step that runs; -1 before and after */
+    const char *label;          /* of that step */
+    const char *section;        /* of that step: its recipe, or NULL */
+    char *summary;              /* one line the step leaves for its end event; owned, NULL: none */
+    int64_t deadline;           /* of the step that runs */
 
     struct run_container *containers; /* in order of making */
     size_t n_containers;

@@ -10,7 +10,7 @@
 #include "base/alloc.h"
 #include "base/parse.h"
 #include "base/strbuf.h"
-#include "report/text.h"
+#include "base/text.h"
 
 enum {
     PATH_LEN_MAX = 107,   /* what sockaddr_un holds */

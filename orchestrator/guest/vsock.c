@@ -9,9 +9,9 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/parse.h"
+#include "base/text.h"
 #include "guest/agent_url.h"
 #include "guest/dialogue.h"
-#include "report/text.h"
 
 extern const char script_vsock[];
 

@@ -7,8 +7,8 @@
 
 #include "base/alloc.h"
 #include "base/parse.h"
+#include "base/text.h"
 #include "criu/log.h"
-#include "report/text.h"
 
 /* The agent's folders first (the guest); then those of checkpoints made here, and of containerd's
  * shims. At most the last 256 KiB of each. */

@@ -9,7 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/parse.h"
-#include "report/text.h"
+#include "base/text.h"
 
 enum { LINES_MAX = 20000, TEXT_MAX = 16384 };
 

@@ -85,8 +85,8 @@ static struct plan_step *add_step(const struct context *c, const struct step_kin
     };
     const struct field *primary = primary_of(kind);
     if (primary && primary->type == FIELD_REF)
-        s->subject = value_get(value_get(p->file->root, primary->ref),
-                               value_get_string(args, primary->name));
+        s->subject =
+            value_get(value_get(p->entries, primary->ref), value_get_string(args, primary->name));
     cleanup_free char *subject = subject_text(s);
     s->label = make_label(c, s, subject, name);
     s->key = xasprintf("%s %s %s %s", p->file->folder, p->host_name, kind->name, subject);
@@ -106,11 +106,8 @@ static void add_syncs(const struct context *c, const struct value *build)
         static const char *const passed_on[] = {"exclude", "delete"};
         for (size_t j = 0; j < ARRAY_SIZE(passed_on); j++)
             value_set(raw, passed_on[j], raw->span, value_copy(value_get(build, passed_on[j])));
-        struct value *expanded = variables_expand(raw, c->values);
         const struct schema_scope scope = {.root = c->plan->file->root, .expanded = true};
-        add_step(c, sync, schema_apply(expanded, sync->fields, "sync", &scope, c->problems), NULL,
-                 0);
-        value_free(expanded);
+        add_step(c, sync, schema_apply(raw, sync->fields, "sync", &scope, c->problems), NULL, 0);
         value_free(raw);
     }
 }
@@ -186,10 +183,10 @@ static void plan_step(const struct context *c, const struct value *step)
         plan_steps(
             c, value_get(value_get(value_get(c->plan->file->root, "workflows"), other), "steps"));
     } else {
-        const struct value *build = strcmp(kind_name, "build") == 0
-                                        ? value_get(value_get(c->plan->file->root, "builds"),
-                                                    value_get_string(args, "build"))
-                                        : NULL;
+        const struct value *build =
+            strcmp(kind_name, "build") == 0
+                ? value_get(value_get(c->plan->entries, "builds"), value_get_string(args, "build"))
+                : NULL;
         if (build)
             add_syncs(c, build);
         add_step(c, kind, args, name,
@@ -237,12 +234,10 @@ int plan_make(const struct workflow_file *file, const char *workflow, struct pla
     if (choose(p, workflow, err) < 0)
         return -1;
     const struct value *entry = value_get(value_get(file->root, "workflows"), p->workflow);
-    struct value *values = keep(p, value_new_map(entry->span));
-    const char *workspace = value_get_string(p->host, "workspace");
-    value_set(values, "host.name", entry->span, value_new_scalar(p->host_name, entry->span));
-    value_set(values, "host.workspace", entry->span, value_new_scalar(workspace, entry->span));
+    const struct value *values = keep(p, workflow_host_variables(file, p->host_name));
     int passes = 0;
     const struct context c = {.plan = p, .problems = problems, .values = values, .passes = &passes};
+    p->entries = keep(p, workflow_entries(file, values, problems));
     plan_steps(&c, value_get(entry, "steps"));
     if (problems->len > 0) {
         diagnostics_sort(problems);

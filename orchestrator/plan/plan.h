@@ -14,7 +14,9 @@ struct plan {
     const char *workflow;             /* borrowed from the file, like all names here */
     const char *host_name;
     const struct value *host;
-    struct plan_step **steps; /* owned */
+    const struct value *entries; /* the file's builds and images, by section and name, as they are
+                                    for this host: variables replaced, checked */
+    struct plan_step **steps;    /* owned */
     size_t len;
     struct value **scraps; /* values made on the way, owned */
     size_t n_scraps;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "report/text.h"
+#include "base/text.h"
 
 enum { HELD_MAX = 16 * 1024 };
 

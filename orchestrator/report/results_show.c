@@ -7,11 +7,11 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "report/run_json.h"
 #include "report/samples.h"
 #include "report/stats.h"
 #include "report/table.h"
-#include "report/text.h"
 #include "results/json_put.h"
 
 /* Everything the store has of a run. */

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/text.h"
 #include "report/stats.h"
 #include "report/table.h"
-#include "report/text.h"
 
 enum { INDENT = 2 };
 

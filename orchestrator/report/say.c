@@ -7,8 +7,8 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "report/stats.h"
-#include "report/text.h"
 
 static char *clean_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -9,7 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/fs.h"
-#include "report/text.h"
+#include "base/text.h"
 
 enum { WIDTH_UNKNOWN = 80, HEIGHT_UNKNOWN = 24, WIDTH_LEAST = 8 };
 

@@ -8,10 +8,10 @@
 
 #include "base/alloc.h"
 #include "base/fs.h"
+#include "base/text.h"
 #include "report/lines.h"
 #include "report/samples.h"
 #include "report/say.h"
-#include "report/text.h"
 
 struct sink_plain {
     int out, err;

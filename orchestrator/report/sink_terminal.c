@@ -8,11 +8,11 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "report/lines.h"
 #include "report/samples.h"
 #include "report/say.h"
 #include "report/screen.h"
-#include "report/text.h"
 
 enum {
     LINES_KEPT = 20, /* of a step's output, shown when it fails */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "report/text.h"
+#include "base/text.h"
 
 enum {
     GAP = 2,      /* spaces between columns */

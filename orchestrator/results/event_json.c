@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/base64.h"
-#include "results/encode.h"
+#include "base/utf8.h"
 #include "results/json_put.h"
 
 static void put_output(json_t *to, const struct event *e)

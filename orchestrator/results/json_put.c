@@ -8,7 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "results/encode.h"
+#include "base/utf8.h"
 
 void json_put(json_t *to, const char *key, json_t *value)
 {

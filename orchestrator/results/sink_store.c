@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "results/encode.h"
+#include "base/utf8.h"
 
 struct sink_store {
     struct store *store;

@@ -33,7 +33,7 @@ static char *source_of(struct exec *x, const struct value *file)
     const char *from = value_get_string(file, "from");
     if (strchr(from, '/'))
         return exec_host_path(x, from);
-    return step_build_output(x, value_get(value_get(x->file, "builds"), from));
+    return step_build_output(x, value_get(x->builds, from));
 }
 
 static int witness(struct exec *x, const struct plan_step *step, struct strbuf *ret,

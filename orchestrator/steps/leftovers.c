@@ -83,7 +83,7 @@ static int remove_all_containers(struct exec *x, const char *run_id, bool *found
 static int remove_folders(struct exec *x, const char *run_id, bool *found, struct error *err)
 {
     cleanup_strv struct strv argv = STRV_INIT;
-    strv_push_all(&argv, "find", "/var/tmp", "-maxdepth", "1", "-name", NULL);
+    strv_push_all(&argv, "find", "/var/tmp", "/tmp", "-maxdepth", "1", "-name", NULL);
     strv_printf(&argv, "kataloop-%s-*", run_id);
     strv_push_all(&argv, "-type", "d", "-print", "-exec", "rm", "-rf", "--one-file-system", "--",
                   "{}", "+", NULL);

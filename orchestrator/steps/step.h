@@ -27,7 +27,7 @@ struct plan_step {
     const struct value *host; /* the entry of `hosts` it runs on */
     const char *host_name;
     const struct value *subject; /* the entry (build, image) the primary argument refers to, or
-                                    NULL. Borrowed from the file */
+                                    NULL. Variables replaced; borrowed from the plan */
     const char *section;         /* the recipe it came from, or NULL */
     int sample;      /* from 1 for a measured repetition; 0: not measured; -1: warm-up */
     int pass;        /* steps of one pass through a recipe share it; 0: of no recipe. Containers

@@ -64,7 +64,7 @@ static const struct field image_fields[] = {
 
 static const struct field workflow_entry_fields[] = {
     {"help", FIELD_STRING, 0, NULL, NULL, NULL, NULL, "one line about it"},
-    {"host", FIELD_REF, FIELD_REQUIRED, NULL, NULL, NULL, "hosts", "where it runs"},
+    {"host", FIELD_REF, FIELD_REQUIRED | FIELD_PLAIN, NULL, NULL, NULL, "hosts", "where it runs"},
     {"steps", FIELD_STEPS, FIELD_REQUIRED | FIELD_PRIMARY, NULL, NULL, NULL, NULL,
      "what it does, in order"},
     FIELD_END,
@@ -75,7 +75,7 @@ const struct field workflow_file_fields[] = {
      "version of this file's format: 1"},
     {"default", FIELD_REF, 0, NULL, NULL, NULL, "workflows",
      "the workflow that `kataloop run` runs; else the first"},
-    {"hosts", FIELD_NAMED, FIELD_REQUIRED, NULL, host_fields, NULL, NULL,
+    {"hosts", FIELD_NAMED, FIELD_REQUIRED | FIELD_PLAIN, NULL, host_fields, NULL, NULL,
      "machines that run containerd"},
     {"builds", FIELD_NAMED, 0, NULL, build_fields, NULL, NULL, "what is built, and how"},
     {"images", FIELD_NAMED, 0, NULL, image_fields, NULL, NULL, "guest images on the hosts"},
@@ -429,6 +429,42 @@ int workflow_load(const char *path, struct workflow_file **ret, struct diagnosti
     }
     *ret = steal(&f);
     return 0;
+}
+
+/* --- for one host ------------------------------------------------------------------------------
+ */
+
+struct value *workflow_host_variables(const struct workflow_file *f, const char *host_name)
+{
+    const struct span where = f->root->span;
+    struct value *ret = value_new_map(where);
+    const struct value *host = value_get(value_get(f->root, "hosts"), host_name);
+    const char *workspace = value_get_string(host, "workspace");
+    value_set(ret, "host.name", where, value_new_scalar(host_name, where));
+    if (workspace)
+        value_set(ret, "host.workspace", where, value_new_scalar(workspace, where));
+    return ret;
+}
+
+struct value *workflow_entries(const struct workflow_file *f, const struct value *variables,
+                               struct diagnostics *problems)
+{
+    static const char *const sections[] = {"builds", "images"};
+    const struct schema_scope scope = {.root = f->root, .expanded = true};
+    struct value *ret = value_new_map(f->root->span);
+    for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {
+        const struct value *section = value_get(f->root, sections[i]);
+        const struct field *fields = schema_field(workflow_file_fields, sections[i])->sub;
+        struct value *map = value_new_map(f->root->span);
+        for (size_t j = 0; section && j < section->len; j++) {
+            struct value *expanded = variables_expand(section->items[j], variables);
+            value_set(map, section->keys[j], section->key_spans[j],
+                      schema_apply(expanded, fields, section->keys[j], &scope, problems));
+            value_free(expanded);
+        }
+        value_set(ret, sections[i], f->root->span, map);
+    }
+    return ret;
 }
 
 void workflow_file_free(struct workflow_file *f)

@@ -38,6 +38,15 @@ void workflow_file_free(struct workflow_file *f); /* NULL is fine */
 #define cleanup_workflow_file __attribute__((cleanup(workflow_file_freep_)))
 void workflow_file_freep_(struct workflow_file **f);
 
+/* The variables that a host gives, names to scalars: host.name and host.workspace. A host that the
+ * file does not have gives its name alone. The caller frees. */
+struct value *workflow_host_variables(const struct workflow_file *f, const char *host_name);
+/* The sections that steps refer to, `builds` and `images`, as they are with these variables; a
+ * value that does not hold then is a problem. Always both, empty where the file has none. The
+ * caller frees. */
+struct value *workflow_entries(const struct workflow_file *f, const struct value *variables,
+                               struct diagnostics *problems);
+
 /* A recipe that the file uses; NULL: none of that name. */
 const struct recipe *workflow_recipe(const struct workflow_file *f, const char *name);
 /* Folders in which recipes are looked for, first to last: recipes/ beside the workflow file,

@@ -154,6 +154,11 @@ static void apply_scalar(const struct value *v, const struct field *field,
                          const struct schema_scope *scope, struct diagnostics *problems)
 {
     const struct value *params = scope ? scope->params : NULL;
+    if (scope && scope->plain && strstr(v->text, "${")) {
+        diagnostics_add(problems, v->span, "no variables are replaced in `%s`", field->name);
+        diagnostics_hint(problems, "write the value itself");
+        return;
+    }
     if ((scope && scope->expanded) || variables_check(v, params, problems) == 0)
         (void)schema_check_scalar(v, field, scope, problems); /* the problem is what counts */
 }
@@ -227,6 +232,11 @@ static struct value *list_of_one(const struct value *v)
 static struct value *apply_field(const struct value *v, const struct field *field,
                                  const struct schema_scope *scope, struct diagnostics *problems)
 {
+    struct schema_scope plain = scope ? *scope : (struct schema_scope){0};
+    if (field->flags & FIELD_PLAIN) {
+        plain.plain = true;
+        scope = &plain;
+    }
     switch (field->type) {
     case FIELD_MAP:
         return schema_apply(v, field->sub, field->name, scope, problems);

@@ -31,6 +31,7 @@ enum field_type {
 enum field_flags {
     FIELD_REQUIRED = 1 << 0,
     FIELD_PRIMARY = 1 << 1, /* what a bare scalar or list stands for: `restart: containerd` */
+    FIELD_PLAIN = 1 << 2,   /* no variables are replaced in it or below: one there is a problem */
 };
 
 struct field {
@@ -56,6 +57,7 @@ struct schema_scope {
     const struct value *root;   /* the workflow file: sections that references name; NULL: none */
     const struct value *params; /* names that variables may have: a map's keys; NULL: any */
     bool expanded;              /* variables have their values: what looks like one now is text */
+    bool plain;                 /* below a FIELD_PLAIN */
 };
 
 /* Check `v` against a table: a copy with shorthands written out and defaults filled in, which the

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Variables in text: ${name}, and $$ for a dollar where ${ would follow. Names are those of the
- * parameters of a recipe, and host.name and host.workspace everywhere. */
+ * parameters of a recipe, and host.name and host.workspace everywhere but in hosts. */
 #ifndef WORKFLOW_VARIABLES_H
 #define WORKFLOW_VARIABLES_H
 

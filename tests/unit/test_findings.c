@@ -14,11 +14,11 @@
 
 #include "base/alloc.h"
 #include "base/fs.h"
+#include "base/text.h"
 #include "diagnose/compare.h"
 #include "diagnose/findings.h"
 #include "diagnose/normal.h"
 #include "diagnose/rules.h"
-#include "report/text.h"
 
 #define FOLDER "tests/bundles"
 

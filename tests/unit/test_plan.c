@@ -328,6 +328,29 @@ static void what_a_build_says_changes_its_fingerprint(void **state)
     is_changed(before, elsewhere, 2, true);
 }
 
+static void builds_and_images_know_their_host(void **state)
+{
+    (void)state;
+    struct planned p = plan_of(
+        "version: 1\n"
+        "hosts: {dev: {ssh: a@b, workspace: /w}}\n"
+        "builds:\n"
+        "  agent: {sync: lib.c, run: 'make W=${host.workspace} $${x} $HOME',\n"
+        "          env: {ON: '${host.name}'}, output: '${host.name}/agent'}\n"
+        "images: {guest: '/images/${host.name}.img'}\n"
+        "workflows:\n"
+        "  w: {host: dev, steps: [build: agent, inject: {image: guest, files: {from: agent, "
+        "to: /a}}]}\n",
+        NULL);
+    const struct value *build = p.plan->steps[1]->subject;
+    assert_string_equal(value_get_string(build, "run"), "make W=/w ${x} $HOME");
+    assert_string_equal(value_get_string(build, "output"), "dev/agent");
+    assert_string_equal(value_get_string(value_get(build, "env"), "ON"), "dev");
+    assert_ptr_equal(value_get(value_get(p.plan->entries, "builds"), "agent"), build);
+    assert_string_equal(value_get_string(p.plan->steps[2]->subject, "path"), "/images/dev.img");
+    planned_release(&p);
+}
+
 static void a_source_that_is_not_there_is_an_error(void **state)
 {
     (void)state;
@@ -356,6 +379,7 @@ int main(void)
         TEST(the_same_has_the_same_fingerprint),
         TEST(what_a_sync_sends_changes_its_fingerprint),
         TEST(what_a_build_says_changes_its_fingerprint),
+        TEST(builds_and_images_know_their_host),
         TEST(a_source_that_is_not_there_is_an_error),
     };
     return cmocka_run_group_tests_name("plan", tests, NULL, NULL);

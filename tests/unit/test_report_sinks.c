@@ -16,9 +16,9 @@
 
 #include "base/alloc.h"
 #include "base/fs.h"
+#include "base/text.h"
 #include "report/sink_plain.h"
 #include "report/sink_terminal.h"
-#include "report/text.h"
 
 /* What a hostile host might say: titles, cursor movements, bells, broken UTF-8. */
 #define HOSTILE                                                                                    \

@@ -10,11 +10,11 @@
 #include <math.h>
 
 #include "base/alloc.h"
+#include "base/text.h"
 #include "report/lines.h"
 #include "report/samples.h"
 #include "report/stats.h"
 #include "report/table.h"
-#include "report/text.h"
 
 static void order_statistics_are_those_of_the_definition(void **state)
 {

@@ -291,6 +291,20 @@ static void variables_are_checked(void **state)
                     "      = write `$${` for the two characters themselves\n");
 }
 
+static void a_host_has_no_variables(void **state)
+{
+    (void)state;
+    expect_problems("version: 1\n"
+                    "hosts:\n"
+                    "  dev: {ssh: a@b, workspace: '/mnt/${host.name}'}\n"
+                    "workflows:\n"
+                    "  w: {host: dev, steps: [run: ls]}\n",
+                    "f.yaml:3:31: error: no variables are replaced in `workspace`\n"
+                    "    3 |   dev: {ssh: a@b, workspace: '/mnt/${host.name}'}\n"
+                    "      |                               ^\n"
+                    "      = write the value itself\n");
+}
+
 static void a_name_with_nothing_behind_it_has_its_place(void **state)
 {
     (void)state;
@@ -378,6 +392,7 @@ int main(void)
         TEST(a_recipes_name_is_no_path),
         TEST(a_cycle_is_shown_with_its_way),
         TEST(variables_are_checked),
+        TEST(a_host_has_no_variables),
         TEST(a_name_with_nothing_behind_it_has_its_place),
         TEST(what_is_said_twice_is_told_once_each),
         TEST(no_file_says_where_it_looked),

@@ -137,10 +137,9 @@ configure_root() {
     echo 'pwuser ALL=(ALL) ALL' >"$root/etc/sudoers.d/pwuser"
 }
 
-# Make the base in folder $1, which is empty.
+# Make the base in folder $1, which is empty. As root, with $proxy_environment set.
 build_base() {
     local out=$1 root=$1/root
-    collect_proxy_environment
     install_packages "$root"
     build_nerdctl "$root"
     build_appliance "$root"

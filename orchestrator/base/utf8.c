@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * UTF-8 repair and base64. */
-#include "results/encode.h"
+#include "base/utf8.h"
 
 int utf8_decode(const char *text, size_t n, uint32_t *ret)
 {

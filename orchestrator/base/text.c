@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Text for a screen. */
-#include "report/text.h"
+#include "base/text.h"
 
 #include <locale.h>
 #include <pthread.h>
@@ -9,7 +9,7 @@
 #include <wchar.h>
 
 #include "base/alloc.h"
-#include "results/encode.h"
+#include "base/utf8.h"
 
 /* wcwidth() answers for the thread's locale, and a library has no business to set that for good. */
 static locale_t utf8_locale;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Text for a screen: how wide it is, cut to a width, cleaned of what would move the cursor. */
-#ifndef REPORT_TEXT_H
-#define REPORT_TEXT_H
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>

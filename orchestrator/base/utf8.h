@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Bytes of unknown origin as text: UTF-8 checked and repaired. */
-#ifndef RESULTS_ENCODE_H
-#define RESULTS_ENCODE_H
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>
