@@ -77,7 +77,7 @@ static int last_success(const struct doctor *d, int64_t *ret, struct error *err)
     *ret = 0;
     if (!d->store)
         return 0;
-    if (store_runs(d->store, d->host_name, false, RUNS_LOOKED_AT, &runs, &n, err) < 0)
+    if (store_runs(d->store, d->host_name, RUNS_LOOKED_AT, &runs, &n, err) < 0)
         return -1;
     for (size_t i = 0; i < n && *ret == 0 && result == 0; i++) {
         cleanup_samples struct samples samples = SAMPLES_INIT;

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/cancel.h"
 #include "base/clock.h"
+#include "exec/inputs.h"
 #include "guest/guest.h"
 #include "plan/plan.h"
 #include "steps/leftovers.h"
@@ -54,7 +55,11 @@ static int may_skip(struct runner *r, size_t index, const char *fingerprint, cha
     cleanup_step_state struct step_state state = STEP_STATE_INIT;
     if (store_state_get(r->store, s->key, &state, err) < 0)
         return -1;
-    if (!state.fingerprint || strcmp(state.fingerprint, fingerprint) != 0)
+    char inputs[SHA256_HEX_SIZE];
+    if (inputs_digest(r->plan, s, r->store, inputs, err) < 0)
+        return -1;
+    if (!state.fingerprint || strcmp(state.fingerprint, fingerprint) != 0 ||
+        strcmp(state.inputs, inputs) != 0)
         return 0;
     cleanup_strbuf struct strbuf witness = STRBUF_INIT;
     if (s->kind->witness && s->kind->witness(&r->x, s, &witness, err) < 0)
@@ -65,22 +70,44 @@ static int may_skip(struct runner *r, size_t index, const char *fingerprint, cha
     return 0;
 }
 
-static int remember(struct runner *r, const struct plan_step *s, const char *fingerprint,
-                    struct error *err)
+/* `before`: the state of that time. A step that had none may have been cut off behind its change:
+ * that counts as one now. */
+static int remember(struct runner *r, size_t index, const char *fingerprint,
+                    const struct step_state *before, bool *changed, struct error *err)
 {
+    const struct plan_step *s = r->plan->steps[index];
     cleanup_strbuf struct strbuf witness = STRBUF_INIT;
-    if (s->kind->witness && s->kind->witness(&r->x, s, &witness, err) < 0)
+    char inputs[SHA256_HEX_SIZE];
+    if ((s->kind->witness && s->kind->witness(&r->x, s, &witness, err) < 0) ||
+        inputs_digest(r->plan, s, r->store, inputs, err) < 0)
         return -1;
-    return store_state_put(r->store, s->key, fingerprint, strbuf_str(&witness), r->x.run_id, err);
+    *changed = *changed || !before->fingerprint;
+    cleanup_free char *now = xasprintf("%s.%zu", r->x.run_id, index);
+    const struct step_state state = {
+        .fingerprint = (char *)fingerprint, /* the row borrows: the casts drop a const only */
+        .witness = (char *)strbuf_str(&witness),
+        .run = (char *)r->x.run_id,
+        .changed = *changed ? now : before->changed,
+        .inputs = inputs,
+    };
+    return store_state_put(r->store, s->key, &state, err);
 }
 
 /* --- steps ------------------------------------------------------------------------------------ */
 
-/* A failed step is done again next time, whatever the state says. The failure is what is told. */
-static void forget(struct runner *r, const struct plan_step *s)
+/* A step that can be skipped has no state while it runs: one that fails or is cut off is done
+ * again, and what follows it too. */
+static int run_step(struct runner *r, size_t index, const char *fingerprint, bool *changed,
+                    struct error *err)
 {
-    cleanup_error struct error unheard = ERROR_INIT;
-    (void)store_state_forget(r->store, s->key, &unheard);
+    const struct plan_step *s = r->plan->steps[index];
+    if (!(s->kind->flags & STEP_SKIPPABLE))
+        return s->kind->run(&r->x, s, changed, err);
+    cleanup_step_state struct step_state before = STEP_STATE_INIT;
+    if (store_state_get(r->store, s->key, &before, err) < 0 ||
+        store_state_forget(r->store, s->key, err) < 0 || s->kind->run(&r->x, s, changed, err) < 0)
+        return -1;
+    return remember(r, index, fingerprint, &before, changed, err);
 }
 
 static int perform(struct runner *r, size_t index, const char *fingerprint, struct error *err)
@@ -93,11 +120,7 @@ static int perform(struct runner *r, size_t index, const char *fingerprint, stru
         return -1;
     x->deadline = s->timeout > 0 ? deadline_in(s->timeout) : DEADLINE_NEVER;
     cleanup_error struct error failure = ERROR_INIT;
-    int result = s->kind->run(x, s, &changed, &failure);
-    if (result == 0 && s->kind->flags & STEP_SKIPPABLE)
-        result = remember(r, s, fingerprint, &failure);
-    if (result < 0 && s->kind->flags & STEP_SKIPPABLE)
-        forget(r, s);
+    int result = run_step(r, index, fingerprint, &changed, &failure);
     r->changed[index] = changed;
     const struct event end = {.duration = clock_now() - start,
                               .changed = changed,
@@ -147,7 +170,10 @@ static int do_steps(struct runner *r, struct error *err)
         bool last_of_pass = i + 1 == r->plan->len || r->plan->steps[i + 1]->pass != pass;
         if (pass > 0 && last_of_pass) {
             r->x.deadline = deadline_in(120 * NSEC_PER_SEC);
-            if (undo_back_to(&r->x, &r->x.undo, mark, false, err) < 0)
+            cancel_shield_begin(); /* a Ctrl-C is heard before the next step */
+            int undone = undo_back_to(&r->x, &r->x.undo, mark, false, err);
+            cancel_shield_end();
+            if (undone < 0)
                 return -1;
         }
     }
@@ -168,10 +194,27 @@ static int clean_up(struct runner *r, bool announce, struct error *err)
     if (result == 0)
         result = undo_back_to(x, &x->undo, 0, announce, err);
     else
-        error_hint(err, "left on %s: %zu things of run %s; the next run there takes them away",
-                   transport_name(x->host), undo_pending(&x->undo), x->run_id);
+        undo_give_up(x, &x->undo, err);
     cancel_shield_end();
     return result;
+}
+
+/* What cannot be taken away now (containerd is down, and this run may bring it up) is left for the
+ * next run. */
+static int take_leftover_away(struct runner *r, const char *run_id, struct error *err)
+{
+    bool found = false;
+    cleanup_error struct error failure = ERROR_INIT;
+    if (leftovers_remove(&r->x, run_id, &found, &failure) < 0) {
+        if (failure.code != ERR_INTERRUPTED && failure.code != ERR_UNREACHABLE)
+            return exec_note(&r->x, err, "what run %s has left stays until the next run: %s",
+                             run_id, failure.message);
+        error_move(err, &failure);
+        return -1;
+    }
+    if (found && exec_note(&r->x, err, "took away what run %s had left", run_id) < 0)
+        return -1;
+    return store_set_dirty(r->store, run_id, false, err);
 }
 
 /* What runs that were cut off have left on this host. */
@@ -181,18 +224,13 @@ static int take_leftovers_away(struct runner *r, struct error *err)
     struct exec *x = &r->x;
     struct store_run *runs = NULL;
     size_t n = 0;
-    if (store_runs(r->store, r->plan->host_name, true, MOST, &runs, &n, err) < 0)
+    const char *address = value_get_string(r->plan->host, "ssh");
+    if (store_dirty_runs(r->store, r->plan->host_name, address, MOST, &runs, &n, err) < 0)
         return -1;
     int result = 0;
     x->deadline = deadline_in(120 * NSEC_PER_SEC);
-    for (size_t i = 0; i < n && result == 0; i++) {
-        bool found = false;
-        result = leftovers_remove(x, runs[i].id, &found, err);
-        if (result == 0 && found)
-            result = exec_note(x, err, "took away what run %s had left", runs[i].id);
-        if (result == 0)
-            result = store_set_dirty(r->store, runs[i].id, false, err);
-    }
+    for (size_t i = 0; i < n && result == 0; i++)
+        result = take_leftover_away(r, runs[i].id, err);
     store_runs_free(runs, n);
     return result;
 }

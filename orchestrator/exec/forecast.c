@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "exec/inputs.h"
 
 /* The first earlier step that will run and drags this one along; -1: none. */
 static int dragged_by(const struct plan *plan, const struct forecast *f, size_t index)
@@ -29,6 +30,9 @@ static int forecast_step(const struct plan *plan, size_t index, struct store *st
     cleanup_step_state struct step_state state = STEP_STATE_INIT;
     if (store && store_state_get(store, s->key, &state, err) < 0)
         return -1;
+    char inputs[SHA256_HEX_SIZE];
+    if (inputs_digest(plan, s, store, inputs, err) < 0)
+        return -1;
     int because = dragged_by(plan, f, index);
     if (force)
         it->why = xstrdup("forced");
@@ -36,6 +40,8 @@ static int forecast_step(const struct plan *plan, size_t index, struct store *st
         it->why = xstrdup("not done yet, or it failed");
     else if (strcmp(state.fingerprint, fingerprint) != 0)
         it->why = xasprintf("changed since run %s", state.run);
+    else if (strcmp(state.inputs, inputs) != 0)
+        it->why = xstrdup("a step before it has changed something since");
     else if (because >= 0)
         it->why = xasprintf("if step %d changes anything", because + 1);
     else {

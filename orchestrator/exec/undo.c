@@ -25,9 +25,11 @@ void undo_forget(struct undo_stack *s, size_t ticket)
 
 int undo_one(struct exec *x, struct undo_stack *s, size_t ticket, struct error *err)
 {
-    undo_function *function = s->entries[ticket].function;
-    s->entries[ticket].function = NULL;
-    return function ? function(x, s->entries[ticket].what, err) : 0;
+    struct undo_entry *e = &s->entries[ticket];
+    if (e->function && e->function(x, e->what, err) < 0)
+        return -1;
+    e->function = NULL;
+    return 0;
 }
 
 size_t undo_pending(const struct undo_stack *s)
@@ -61,6 +63,18 @@ int undo_back_to(struct exec *x, struct undo_stack *s, size_t mark, bool announc
         }
     }
     return result;
+}
+
+void undo_give_up(struct exec *x, struct undo_stack *s, const struct error *why)
+{
+    for (size_t i = s->len; i-- > 0;) {
+        if (!s->entries[i].function)
+            continue;
+        cleanup_error struct error unheard = ERROR_INIT; /* why is what has to be told */
+        struct event e = {
+            .type = EVENT_UNDO, .step = x->step, .text = s->entries[i].text, .failure = why};
+        (void)events_emit(x->events, &e, &unheard);
+    }
 }
 
 void undo_release(struct undo_stack *s)

@@ -35,14 +35,16 @@ struct undo_stack {
 size_t undo_push(struct undo_stack *s, undo_function *function, const char *what, const char *text);
 /* The thing is gone already, in order: nothing to undo. */
 void undo_forget(struct undo_stack *s, size_t ticket);
-/* Undo one entry now. It is forgotten whatever the result. */
+/* Undo one entry now. It is forgotten when that has succeeded. */
 int undo_one(struct exec *x, struct undo_stack *s, size_t ticket, struct error *err);
 /* How many entries still hold. */
 size_t undo_pending(const struct undo_stack *s);
 /* Undo, in reverse, all that was pushed when the stack had `mark` entries or more. `announce`: an
- * event tells of each. Goes on after a failure; -1 with the first. */
+ * event tells of each. Goes on after a failure, whose entry stays; -1 with the first. */
 int undo_back_to(struct exec *x, struct undo_stack *s, size_t mark, bool announce,
                  struct error *err);
+/* Tell of each entry that it stays, and why: the host cannot be reached any more. */
+void undo_give_up(struct exec *x, struct undo_stack *s, const struct error *why);
 void undo_release(struct undo_stack *s);
 
 #endif

@@ -90,6 +90,8 @@ static struct plan_step *add_step(const struct context *c, const struct step_kin
     cleanup_free char *subject = subject_text(s);
     s->label = make_label(c, s, subject, name);
     s->key = xasprintf("%s %s %s %s", p->file->folder, p->host_name, kind->name, subject);
+    p->all = xreallocarray(p->all, p->n_all + 1, sizeof(struct plan_step *));
+    p->all[p->n_all++] = s;
     p->steps = xreallocarray(p->steps, p->len + 1, sizeof(struct plan_step *));
     p->steps[p->len++] = s;
     return s;
@@ -263,10 +265,11 @@ void plan_free(struct plan *p)
 {
     if (!p)
         return;
-    for (size_t i = 0; i < p->len; i++)
-        step_free(p->steps[i]);
+    for (size_t i = 0; i < p->n_all; i++)
+        step_free(p->all[i]);
     for (size_t i = 0; i < p->n_scraps; i++)
         value_free(p->scraps[i]);
+    free(p->all);
     free(p->steps);
     free(p->scraps);
     free(p);
@@ -321,12 +324,9 @@ int plan_select(struct plan *p, const char *from, const char *only, struct error
     }
     if (!any && from && only)
         return error_set(err, ERR_USAGE, "no step `%s` from step `%s` on", only, from);
-    for (size_t i = 0; i < p->len; i++) {
+    for (size_t i = 0; i < p->len; i++)
         if (keep_it[i])
             p->steps[kept++] = p->steps[i];
-        else
-            step_free(p->steps[i]);
-    }
     p->len = kept;
     return 0;
 }

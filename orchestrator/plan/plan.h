@@ -16,8 +16,10 @@ struct plan {
     const struct value *host;
     const struct value *entries; /* the file's builds and images, by section and name, as they are
                                     for this host: variables replaced, checked */
-    struct plan_step **steps;    /* owned */
+    struct plan_step **steps;    /* those selected, in order */
     size_t len;
+    struct plan_step **all; /* those of the whole workflow; owned */
+    size_t n_all;
     struct value **scraps; /* values made on the way, owned */
     size_t n_scraps;
 };

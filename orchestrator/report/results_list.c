@@ -42,7 +42,7 @@ int results_list_text(struct store *store, const char *host, int limit, int widt
 {
     struct store_run *runs = NULL;
     size_t n = 0;
-    if (store_runs(store, host, false, limit, &runs, &n, err) < 0)
+    if (store_runs(store, host, limit, &runs, &n, err) < 0)
         return -1;
     cleanup_table struct table *t = table_new(columns, ARRAY_SIZE(columns));
     int result = 0;
@@ -75,7 +75,7 @@ int results_list_json(struct store *store, const char *host, int limit, struct s
 {
     struct store_run *runs = NULL;
     size_t n = 0;
-    if (store_runs(store, host, false, limit, &runs, &n, err) < 0)
+    if (store_runs(store, host, limit, &runs, &n, err) < 0)
         return -1;
     json_t *all = json_array();
     int result = 0;

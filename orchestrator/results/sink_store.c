@@ -10,7 +10,7 @@
 
 struct sink_store {
     struct store *store;
-    char *run, *folder;
+    char *run, *folder, *address;
     bool undo_failed;
 };
 
@@ -85,6 +85,7 @@ static int begin(struct sink_store *s, const struct event *e, struct error *err)
         .workflow = (char *)(e->text ? e->text : ""),
         .file = (char *)(e->detail ? e->detail : ""),
         .host = (char *)(e->host ? e->host : ""),
+        .address = s->address,
         .folder = s->folder,
         .started_us = e->at,
     };
@@ -141,13 +142,18 @@ static int sink_close(void *self, struct error *err)
     struct sink_store *s = self;
     free(s->run);
     free(s->folder);
+    free(s->address);
     free(s);
     return 0;
 }
 
-struct event_sink sink_store_new(struct store *store, const char *run, const char *folder)
+struct event_sink sink_store_new(struct store *store, const char *run, const char *folder,
+                                 const char *address)
 {
     struct sink_store *s = xcalloc(1, sizeof(*s));
-    *s = (struct sink_store){.store = store, .run = xstrdup(run), .folder = xstrdup(folder)};
+    *s = (struct sink_store){.store = store,
+                             .run = xstrdup(run),
+                             .folder = xstrdup(folder),
+                             .address = xstrdup(address)};
     return (struct event_sink){.emit = sink_emit, .close = sink_close, .self = s};
 }

@@ -45,11 +45,17 @@ static const char containers_table[] =
     " id TEXT NOT NULL) STRICT;"
     "CREATE INDEX containers_by_run ON containers (run);";
 
+static const char inputs_and_addresses[] =
+    "ALTER TABLE state ADD COLUMN changed TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE state ADD COLUMN inputs TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE runs ADD COLUMN address TEXT NOT NULL DEFAULT '';";
+
 /* What leads from format i to format i + 1; format 0 is an empty file. Entries are never changed,
  * only added: there are files of each format out there. */
 static const char *const migrations[] = {
     first_tables,
     containers_table,
+    inputs_and_addresses,
 };
 _Static_assert(ARRAY_SIZE(migrations) == STORE_VERSION, "a migration for each format");
 
@@ -230,32 +236,41 @@ void step_state_release(struct step_state *s)
     free(s->fingerprint);
     free(s->witness);
     free(s->run);
+    free(s->changed);
+    free(s->inputs);
     *s = (struct step_state)STEP_STATE_INIT;
 }
 
 int store_state_get(struct store *s, const char *key, struct step_state *ret, struct error *err)
 {
     sqlite3_stmt *stmt = store_prepare(
-        s, err, "SELECT fingerprint, witness, run FROM state WHERE key = ?", "s", key);
+        s, err, "SELECT fingerprint, witness, run, changed, inputs FROM state WHERE key = ?", "s",
+        key);
     if (!stmt)
         return -1;
     step_state_release(ret);
     int result = store_next(s, stmt, err);
     if (result > 0)
-        *ret = (struct step_state){store_text(stmt, 0), store_text(stmt, 1), store_text(stmt, 2)};
+        *ret = (struct step_state){
+            .fingerprint = store_text(stmt, 0),
+            .witness = store_text(stmt, 1),
+            .run = store_text(stmt, 2),
+            .changed = store_text(stmt, 3),
+            .inputs = store_text(stmt, 4),
+        };
     sqlite3_finalize(stmt);
     return result < 0 ? -1 : 0;
 }
 
-int store_state_put(struct store *s, const char *key, const char *fingerprint, const char *witness,
-                    const char *run, struct error *err)
+int store_state_put(struct store *s, const char *key, const struct step_state *state,
+                    struct error *err)
 {
     return store_execute(s, err,
-                         "INSERT INTO state (key, fingerprint, witness, run, at_us)"
-                         " VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET"
-                         " fingerprint = excluded.fingerprint, witness = excluded.witness,"
-                         " run = excluded.run, at_us = excluded.at_us",
-                         "ssssi", key, fingerprint, witness, run, clock_wall_usec());
+                         "INSERT OR REPLACE INTO state"
+                         " (key, fingerprint, witness, run, changed, inputs, at_us)"
+                         " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                         "ssssssi", key, state->fingerprint, state->witness, state->run,
+                         state->changed, state->inputs, clock_wall_usec());
 }
 
 int store_state_forget(struct store *s, const char *key, struct error *err)

@@ -23,9 +23,13 @@ void store_closep_(struct store **s);
 
 /* --- what decides skips ---------------------------------------------------------------------- */
 
-/* How it was after a step last succeeded. All NULL: it never did, or was forgotten. */
+/* How it was after a step last succeeded. All NULL: it never did, or was forgotten. Owned, and with
+ * store_state_get() never NULL one by one. */
 struct step_state {
-    char *fingerprint, *witness, *run; /* owned */
+    char *fingerprint, *witness;
+    char *run;     /* in which it succeeded */
+    char *changed; /* names the last time it changed anything; "": not known */
+    char *inputs;  /* digest of `changed` of the steps that it follows (exec/inputs.h) */
 };
 #define STEP_STATE_INIT                                                                            \
     {                                                                                              \
@@ -35,14 +39,17 @@ struct step_state {
 void step_state_release(struct step_state *s);
 
 int store_state_get(struct store *s, const char *key, struct step_state *ret, struct error *err);
-int store_state_put(struct store *s, const char *key, const char *fingerprint, const char *witness,
-                    const char *run, struct error *err);
+/* Add, or replace. No member may be NULL. */
+int store_state_put(struct store *s, const char *key, const struct step_state *state,
+                    struct error *err);
 int store_state_forget(struct store *s, const char *key, struct error *err);
 
 /* --- runs: written by sink_store.c ----------------------------------------------------------- */
 
 struct store_run {
-    char *id, *workflow, *file, *host, *folder; /* folder: of the run's files; may be NULL */
+    char *id, *workflow, *file, *folder; /* folder: of the run's files; may be NULL */
+    char *host;    /* its name in the file, which another file may give to another machine */
+    char *address; /* what `ssh` says of it; "": of a store of an older format */
     char *outcome; /* "running", "ok", "failed", "interrupted", "unreachable", "hang", "lost" */
     char *error;   /* NULL: none */
     int64_t started_us, duration_ns;
@@ -87,16 +94,20 @@ int store_add_container(struct store *s, const char *run, const char *name, cons
                         struct error *err);
 /* Say whether the run may have left things on its host. */
 int store_set_dirty(struct store *s, const char *run, bool dirty, struct error *err);
-/* Give runs whose process has gone without ending them the outcome "lost". Then store_runs() with
- * `dirty_only` lists what is to be cleaned up. */
+/* Give runs whose process has gone without ending them the outcome "lost". Then
+ * store_dirty_runs() lists what is to be cleaned up. */
 int store_mark_lost(struct store *s, struct error *err);
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-/* The youngest `limit` runs, youngest first. `host` NULL: of all hosts; `dirty_only`: those that
- * may have left things behind and run no more. The caller frees with store_runs_free. */
-int store_runs(struct store *s, const char *host, bool dirty_only, int limit,
-               struct store_run **ret, size_t *ret_n, struct error *err);
+/* The youngest `limit` runs, youngest first. `host` NULL: of all hosts. The caller frees with
+ * store_runs_free. */
+int store_runs(struct store *s, const char *host, int limit, struct store_run **ret, size_t *ret_n,
+               struct error *err);
+/* The same of those that may have left things behind on the machine at `address` and run no more.
+ * One of an older format, which has no address, counts where it was on a host of that name. */
+int store_dirty_runs(struct store *s, const char *host, const char *address, int limit,
+                     struct store_run **ret, size_t *ret_n, struct error *err);
 void store_runs_free(struct store_run *runs, size_t n);
 /* A run by its id, the start of one, or "latest". */
 int store_find_run(struct store *s, const char *name, struct store_run *ret, struct error *err);

@@ -38,9 +38,9 @@ int store_add_run(struct store *s, const struct store_run *run, struct error *er
     return store_execute(
         s, err,
         "INSERT INTO runs (id, workflow, file, host, folder, outcome, started_us,"
-        " duration_ns, dirty, process) VALUES (?, ?, ?, ?, ?, 'running', ?, 0, 1, ?)",
-        "sssssis", run->id, run->workflow, run->file, run->host, run->folder, run->started_us,
-        mark ? mark : "");
+        " duration_ns, dirty, process, address) VALUES (?, ?, ?, ?, ?, 'running', ?, 0, 1, ?, ?)",
+        "sssssiss", run->id, run->workflow, run->file, run->host, run->folder, run->started_us,
+        mark ? mark : "", run->address ? run->address : "");
 }
 
 int store_end_run(struct store *s, const char *id, const char *outcome, const char *error,
@@ -107,8 +107,8 @@ int store_mark_lost(struct store *s, struct error *err)
 /* --- reading --------------------------------------------------------------------------------- */
 
 #define RUN_COLUMNS                                                                                \
-    "SELECT id, workflow, file, host, folder, outcome, error, started_us, duration_ns, dirty"      \
-    " FROM runs "
+    "SELECT id, workflow, file, host, folder, outcome, error, started_us, duration_ns, dirty,"     \
+    " address FROM runs "
 
 static struct store_run run_of(sqlite3_stmt *stmt)
 {
@@ -123,6 +123,7 @@ static struct store_run run_of(sqlite3_stmt *stmt)
         .started_us = sqlite3_column_int64(stmt, 7),
         .duration_ns = sqlite3_column_int64(stmt, 8),
         .dirty = sqlite3_column_int(stmt, 9) != 0,
+        .address = store_text(stmt, 10),
     };
 }
 
@@ -132,6 +133,7 @@ void store_run_release(struct store_run *run)
     free(run->workflow);
     free(run->file);
     free(run->host);
+    free(run->address);
     free(run->folder);
     free(run->outcome);
     free(run->error);
@@ -165,15 +167,25 @@ static int read_runs(struct store *s, sqlite3_stmt *stmt, struct store_run **ret
     return 0;
 }
 
-int store_runs(struct store *s, const char *host, bool dirty_only, int limit,
-               struct store_run **ret, size_t *ret_n, struct error *err)
+int store_runs(struct store *s, const char *host, int limit, struct store_run **ret, size_t *ret_n,
+               struct error *err)
 {
-    sqlite3_stmt *stmt = store_prepare(
-        s, err,
-        RUN_COLUMNS
-        "WHERE (?1 IS NULL OR host = ?1) AND (?2 = 0 OR (dirty AND outcome <> 'running'))"
-        " ORDER BY started_us DESC, id DESC LIMIT ?3",
-        "sii", host, (int64_t)dirty_only, (int64_t)limit);
+    sqlite3_stmt *stmt = store_prepare(s, err,
+                                       RUN_COLUMNS "WHERE ?1 IS NULL OR host = ?1"
+                                                   " ORDER BY started_us DESC, id DESC LIMIT ?2",
+                                       "si", host, (int64_t)limit);
+    return read_runs(s, stmt, ret, ret_n, err);
+}
+
+int store_dirty_runs(struct store *s, const char *host, const char *address, int limit,
+                     struct store_run **ret, size_t *ret_n, struct error *err)
+{
+    sqlite3_stmt *stmt =
+        store_prepare(s, err,
+                      RUN_COLUMNS "WHERE dirty AND outcome <> 'running'"
+                                  " AND (address = ?2 OR (address = '' AND host = ?1))"
+                                  " ORDER BY started_us DESC, id DESC LIMIT ?3",
+                      "ssi", host, address, (int64_t)limit);
     return read_runs(s, stmt, ret, ret_n, err);
 }
 

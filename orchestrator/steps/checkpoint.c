@@ -53,8 +53,11 @@ static int undo_folder(struct exec *x, const char *folder, struct error *err)
 
 static int make_folder(struct exec *x, const struct plan_step *step, char **ret, struct error *err)
 {
-    cleanup_free char *folder = xasprintf("/var/tmp/kataloop-%s-%d", x->run_id, x->step);
-    if (!value_get_bool(step->args, "keep", false)) {
+    /* One that is to stay has a name that is not looked for among leftovers. */
+    bool keep = value_get_bool(step->args, "keep", false);
+    cleanup_free char *folder =
+        xasprintf("/var/tmp/kataloop-%s%s-%d", keep ? "kept-" : "", x->run_id, x->step);
+    if (!keep) {
         cleanup_free char *text = xasprintf("checkpoint images %s", folder);
         undo_push(&x->undo, undo_folder, folder, text);
     }

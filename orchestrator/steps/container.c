@@ -12,12 +12,7 @@
 #include "steps/own_container.h"
 #include "steps/step.h"
 
-#define POLL_PACE (100 * NSEC_PER_MSEC)
-/* A client that is ended in the middle of a start leaves things behind that nothing takes away:
- * nerdctl's logger, which waits for ever for a task that never comes; containerd's shim, which it
- * forgets where its own clean-up fails. So the start may end by itself first; a busy emulated host
- * takes half a minute, others seconds. */
-#define PATIENCE   (60 * NSEC_PER_SEC)
+#define POLL_PACE  (100 * NSEC_PER_MSEC)
 #define GUEST_SOON (30 * NSEC_PER_SEC) /* for a guest that is not waited for at any cost */
 
 static const char *const client_choices[] = {"auto", "nerdctl", "ctr", NULL};
@@ -61,7 +56,7 @@ static int start(struct exec *x, struct run_container *c, struct error *err)
     cleanup_strv struct strv argv = STRV_INIT;
     c->client->start(c, x->run_id, &argv);
     const struct command cmd = {
-        .argv = &argv, .become = true, .killable = true, .patience = PATIENCE};
+        .argv = &argv, .become = true, .killable = true, .patience = OWN_CONTAINER_PATIENCE};
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     if (exec_stream_quietly(x, &cmd, &r, err) < 0)
         return -1;

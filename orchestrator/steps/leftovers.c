@@ -24,6 +24,22 @@ static int try(struct exec *x, const struct strv *argv, struct run_result *ret, 
     return 0;
 }
 
+/* A question to `program` has failed: fine where the host has no such program, which then has left
+ * nothing there. */
+static int absent(struct exec *x, const char *program, const struct strv *argv,
+                  struct run_result *said, struct error *err)
+{
+    bool there;
+    cleanup_strv struct strv looking = STRV_INIT;
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    strv_push_all(&looking, "sh", "-c", "command -v \"$1\"", "sh", program, NULL);
+    if (try(x, &looking, &r, &there, err) < 0)
+        return -1;
+    const struct command cmd = {.argv = argv, .become = true};
+    return there ? transport_status_error(&cmd, said, "looking for containers of a lost run", err)
+                 : 0;
+}
+
 static int remove_container(struct exec *x, const struct container_client *client, char *space,
                             char *name, struct error *err)
 {
@@ -50,7 +66,7 @@ static int remove_containers(struct exec *x, const struct container_client *clie
     if (try(x, &argv, &r, &ok, err) < 0)
         return -1;
     if (!ok)
-        return 0; /* the host has no such client: then that one left nothing */
+        return absent(x, client->name, &argv, &r, err);
     cleanup_free char *start = xasprintf("kataloop-%s-", run_id);
     char *rest = r.out.data;
     for (char *name; rest && (name = strsep(&rest, "\n"));) {
@@ -72,7 +88,9 @@ static int remove_all_containers(struct exec *x, const char *run_id, bool *found
     strv_push_all(&argv, "ctr", "namespaces", "ls", "-q", NULL);
     if (try(x, &argv, &r, &ok, err) < 0)
         return -1;
-    char *rest = ok ? r.out.data : NULL; /* no containerd: no containers */
+    if (!ok)
+        return absent(x, "ctr", &argv, &r, err);
+    char *rest = r.out.data;
     for (char *space; rest && (space = strsep(&rest, "\n"));)
         for (size_t i = 0; *space && container_clients[i]; i++)
             if (remove_containers(x, container_clients[i], space, run_id, found, err) < 0)

@@ -3,8 +3,16 @@
 #ifndef STEPS_OWN_CONTAINER_H
 #define STEPS_OWN_CONTAINER_H
 
+#include "base/clock.h"
 #include "exec/exec.h"
 #include "steps/client.h"
+
+/* A client that is ended in the middle of a start leaves things behind that nothing takes away:
+ * nerdctl's logger, which waits for ever for a task that never comes; containerd's shim, which it
+ * forgets where its own clean-up fails; a container that is made after its removal was tried. So
+ * what makes or starts one may end by itself first (struct command, patience); a busy emulated host
+ * takes half a minute, others seconds. */
+#define OWN_CONTAINER_PATIENCE (60 * NSEC_PER_SEC)
 
 /* What it is made of; all is copied. */
 struct own_container_spec {

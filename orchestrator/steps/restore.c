@@ -55,9 +55,12 @@ static int create(struct exec *x, struct run_container *c, struct error *err)
     cleanup_strv struct strv argv = STRV_INIT;
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     c->client->create(c, x->run_id, &argv);
-    const struct command cmd = {.argv = &argv, .become = true};
-    if (exec_check_command(x, &cmd, "making the container to restore into", &r, err) < 0)
+    const struct command cmd = {
+        .argv = &argv, .become = true, .killable = true, .patience = OWN_CONTAINER_PATIENCE};
+    if (exec_stream_quietly(x, &cmd, &r, err) < 0)
         return -1;
+    if (r.status.code != 0)
+        return transport_status_error(&cmd, &r, "making the container to restore into", err);
     return own_container_made(x, c, &r.out, err);
 }
 
@@ -108,7 +111,8 @@ static int restore(struct exec *x, struct run_container *c, int64_t *ret_wall, s
     struct checkpoint_time time;
     c->client->restore(c, x->checkpoint.folder, &client);
     checkpoint_timed_command(&client, &argv);
-    const struct command cmd = {.argv = &argv, .become = true, .killable = true};
+    const struct command cmd = {
+        .argv = &argv, .become = true, .killable = true, .patience = OWN_CONTAINER_PATIENCE};
     if (exec_stream_quietly(x, &cmd, &r, err) < 0)
         return -1;
     strbuf_rtrim(&r.out);

@@ -141,7 +141,7 @@ static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, 
     error_release(&progress.err);
     if (result < 0)
         return -1;
-    *ret_changed = stats.files_sent > 0 || stats.files_deleted > 0;
+    *ret_changed = stats.items_changed > 0;
     cleanup_free char *size = stats_format((double)stats.bytes_sent, "bytes");
     if (stats.files_deleted > 0)
         exec_summary(x, "%lld of %lld files sent, %lld removed, %s", (long long)stats.files_sent,

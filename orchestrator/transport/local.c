@@ -276,7 +276,8 @@ static int local_signal(struct proc *p, const char *signal_name, struct error *e
     strv_printf(&argv, "-%d", (int)c->pid);
     const struct command cmd = {.argv = &argv, .become = true};
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    return transport_check(p->transport, &cmd, DEADLINE_NEVER, "stopping a command", &r, err);
+    return transport_check(p->transport, &cmd, deadline_in(10 * NSEC_PER_SEC), "stopping a command",
+                           &r, err);
 }
 
 static void local_proc_close(struct proc *p)
@@ -285,10 +286,9 @@ static void local_proc_close(struct proc *p)
     close_fd(&c->in); /* a command on a terminal is hung up by this, others see their end of file */
     close_fd(&c->out);
     close_fd(&c->err);
-    if (!c->exited) {
-        kill(c->pid, SIGKILL);
-        waitpid(c->pid, NULL, 0);
-    }
+    /* One that runs as root by sudo is not ours to kill, and may go on: it is not waited for. */
+    if (!c->exited)
+        waitpid(c->pid, NULL, kill(c->pid, SIGKILL) < 0 && errno == EPERM ? WNOHANG : 0);
     child_free(c);
 }
 

@@ -15,8 +15,11 @@
 /* Exit codes of rsync (its manual, EXIT VALUES). */
 enum { RSYNC_BAD_FILES = 3, RSYNC_FILE_IO = 11 };
 
-/* What marks a line as the name of a file, so that no name can pass for something else. */
+/* What marks a line as that of a file, so that no name can pass for something else. Behind it, what
+ * rsync has done (its manual, --itemize-changes: "YXcstpoguax", 11 characters), a space, the name.
+ */
 #define NAME_MARK '>'
+enum { ITEM_LEN = 11, UPDATE = 0, FILE_TYPE = 1 };
 
 struct talk {
     struct strbuf line; /* the unfinished line of its output */
@@ -56,11 +59,21 @@ static void take_stats_line(struct rsync_stats *stats, const char *line)
     }
 }
 
+/* A folder whose time alone is another now has not changed: it is what is in it that counts. */
+static void take_item(struct talk *talk, const char *item)
+{
+    if (strlen(item) <= ITEM_LEN || item[ITEM_LEN] != ' ')
+        return;
+    if (item[UPDATE] != '.' || item[FILE_TYPE] != 'd')
+        talk->stats->items_changed++;
+    if (talk->progress && (item[UPDATE] == '<' || item[UPDATE] == '>'))
+        talk->progress(talk->progress_data, item + ITEM_LEN + 1, -1);
+}
+
 static void take_line(struct talk *talk, const char *line)
 {
     if (line[0] == NAME_MARK) {
-        if (talk->progress)
-            talk->progress(talk->progress_data, line + 1, -1);
+        take_item(talk, line + 1);
         return;
     }
     take_stats_line(talk->stats, line);
@@ -155,7 +168,7 @@ static void make_argv(const struct rsync_job *job, bool folder, const char *shel
     /* To the nanosecond: else a save within a second of the last one, of the same size, is no
      * change to rsync. */
     strv_push(argv, "--modify-window=-1");
-    strv_printf(argv, "--out-format=%c%%n", NAME_MARK);
+    strv_printf(argv, "--out-format=%c%%i %%n", NAME_MARK);
     strv_push(argv, "--info=progress2");
     if (job->delete_extra)
         strv_push(argv, "--delete");

@@ -17,7 +17,8 @@ struct rsync_job {
 };
 
 struct rsync_stats {
-    int64_t files_sent; /* regular files transferred */
+    int64_t files_sent;    /* regular files transferred */
+    int64_t items_changed; /* these, and links, modes, times, new folders, what was removed */
     int64_t files_total;
     int64_t files_deleted;
     int64_t bytes_sent;  /* on the wire, both from --stats */

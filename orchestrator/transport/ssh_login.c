@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/base64.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "transport/ssh_library.h"
 #include "transport/ssh_session.h"
@@ -56,7 +57,7 @@ static bool is_rsa_blob(const unsigned char *blob, size_t len)
 }
 
 /* 1: logged in. */
-static int try_agent(struct ssh *s, struct attempts *a, int64_t deadline, struct error *err)
+static int try_agent(struct ssh *s, struct attempts *a, struct error *err)
 {
     LIBSSH2_AGENT *agent = open_agent(s);
     if (!agent)
@@ -64,7 +65,7 @@ static int try_agent(struct ssh *s, struct attempts *a, int64_t deadline, struct
     struct libssh2_agent_publickey *key = NULL;
     int result = 0;
     while (result == 0 && libssh2_agent_get_identity(agent, &key, key) == 0) {
-        int rc = SSH_RETRY(s, deadline, "logging in", err,
+        int rc = SSH_RETRY(s, s->deadline, "logging in", err,
                            libssh2_agent_userauth(agent, s->settings.user, key));
         if (rc == 0) {
             result = 1;
@@ -108,17 +109,15 @@ static struct key_facts facts_of(const char *text)
     return f;
 }
 
-static int try_key(struct ssh *s, const char *path, const char *passphrase, int64_t deadline,
-                   struct error *err)
+static int try_key(struct ssh *s, const char *path, const char *passphrase, struct error *err)
 {
     return SSH_RETRY(
-        s, deadline, "logging in", err,
+        s, s->deadline, "logging in", err,
         libssh2_userauth_publickey_fromfile(s->session, s->settings.user, NULL, path, passphrase));
 }
 
 /* An encrypted key: ask for its passphrase, three times at most. 1: logged in. */
-static int try_encrypted(struct ssh *s, const char *path, struct attempts *a, int64_t deadline,
-                         struct error *err)
+static int try_encrypted(struct ssh *s, const char *path, struct attempts *a, struct error *err)
 {
     for (int i = 0; i < 3; i++) {
         cleanup_free char *question = xasprintf("Passphrase of %s: ", path);
@@ -132,7 +131,8 @@ static int try_encrypted(struct ssh *s, const char *path, struct attempts *a, in
             a->unasked = true;
             return 0;
         }
-        int rc = try_key(s, path, passphrase, deadline, err);
+        s->deadline = deadline_in(s->timeout);
+        int rc = try_key(s, path, passphrase, err);
         explicit_bzero(passphrase, strlen(passphrase));
         free(passphrase);
         if (rc == 0)
@@ -145,8 +145,7 @@ static int try_encrypted(struct ssh *s, const char *path, struct attempts *a, in
     return 0;
 }
 
-static int try_file(struct ssh *s, const char *path, struct attempts *a, int64_t deadline,
-                    struct error *err)
+static int try_file(struct ssh *s, const char *path, struct attempts *a, struct error *err)
 {
     cleanup_error struct error unread = ERROR_INIT;
     cleanup_strbuf struct strbuf text = STRBUF_INIT;
@@ -156,9 +155,9 @@ static int try_file(struct ssh *s, const char *path, struct attempts *a, int64_t
     explicit_bzero(text.data, text.len);
     int result;
     if (facts.encrypted) {
-        result = try_encrypted(s, path, a, deadline, err);
+        result = try_encrypted(s, path, a, err);
     } else {
-        int rc = try_key(s, path, NULL, deadline, err);
+        int rc = try_key(s, path, NULL, err);
         result = rc == 0 ? 1 : rc == LIBSSH2_ERROR_TIMEOUT && err->message ? -1 : 0;
     }
     if (result == 0) {
@@ -191,19 +190,18 @@ static int refused(const struct ssh *s, const struct attempts *a, struct error *
                            "(`ssh-copy-id`), or set `identity` of the host");
 }
 
-int ssh_login(struct ssh *s, int64_t deadline, struct error *err)
+int ssh_login(struct ssh *s, struct error *err)
 {
     struct attempts a = {0};
     int result = 0;
     /* The key the workflow file names comes before what the agent has. */
     for (size_t i = 0; result == 0 && i < s->settings.identities.len && i < 1; i++)
-        result = s->settings.named_identity
-                     ? try_file(s, s->settings.identities.items[i], &a, deadline, err)
-                     : 0;
+        result =
+            s->settings.named_identity ? try_file(s, s->settings.identities.items[i], &a, err) : 0;
     if (result == 0)
-        result = try_agent(s, &a, deadline, err);
+        result = try_agent(s, &a, err);
     for (size_t i = s->settings.named_identity; result == 0 && i < s->settings.identities.len; i++)
-        result = try_file(s, s->settings.identities.items[i], &a, deadline, err);
+        result = try_file(s, s->settings.identities.items[i], &a, err);
     if (result == 0 && libssh2_userauth_authenticated(s->session))
         result = 1;
     if (result == 0)

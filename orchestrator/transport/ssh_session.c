@@ -107,7 +107,7 @@ void ssh_free(struct ssh *s)
 }
 
 /* A channel of the last hop to the host. */
-static int open_tunnel(struct ssh *s, int64_t deadline, struct error *err)
+static int open_tunnel(struct ssh *s, struct error *err)
 {
     while (!(s->tunnel = libssh2_channel_direct_tcpip_ex(s->jump->session, s->settings.host,
                                                          s->settings.port, "127.0.0.1", 0))) {
@@ -115,13 +115,13 @@ static int open_tunnel(struct ssh *s, int64_t deadline, struct error *err)
             ssh_error(s->jump, "opening the way through", err);
             return error_wrap(err, "connecting to %s port %d", s->settings.host, s->settings.port);
         }
-        if (ssh_wait(s->jump, deadline, "connecting through", err) < 0)
+        if (ssh_wait(s->jump, s->deadline, "connecting through", err) < 0)
             return -1;
     }
     return 0;
 }
 
-static int start_session(struct ssh *s, int64_t deadline, struct error *err)
+static int start_session(struct ssh *s, struct error *err)
 {
     s->session = libssh2_session_init_ex(NULL, NULL, NULL, s);
     if (!s->session)
@@ -133,11 +133,14 @@ static int start_session(struct ssh *s, int64_t deadline, struct error *err)
     libssh2_session_callback_set(s->session, LIBSSH2_CALLBACK_SEND, (void *)on_send);
 #pragma GCC diagnostic pop
     ssh_hostkey_prefer_known(s);
-    int rc = SSH_RETRY(s, deadline, "the handshake with", err,
+    int rc = SSH_RETRY(s, s->deadline, "the handshake with", err,
                        libssh2_session_handshake(s->session, s->fd));
     if (rc != 0)
         return err->message ? -1 : ssh_error(s, "the handshake", err);
-    if (ssh_hostkey_check(s, err) < 0 || ssh_login(s, deadline, err) < 0)
+    if (ssh_hostkey_check(s, err) < 0)
+        return -1;
+    s->deadline = deadline_in(s->timeout); /* the user may have been asked */
+    if (ssh_login(s, err) < 0)
         return -1;
     libssh2_keepalive_config(s->session, 1, KEEPALIVE_SECONDS);
     return 0;
@@ -172,8 +175,7 @@ static int open_hop(const struct host_spec *spec, const char *through, int depth
     s->fd = -1;
     s->activity = activity;
     s->policy = spec->host_key_policy;
-    int64_t deadline =
-        deadline_in(spec->connect_timeout > 0 ? spec->connect_timeout : DEFAULT_TIMEOUT);
+    s->timeout = spec->connect_timeout > 0 ? spec->connect_timeout : DEFAULT_TIMEOUT;
     int result = ssh_settings_read(spec, &s->settings, err);
     if (result == 0 && through) {
         free(s->settings.jump);
@@ -181,14 +183,16 @@ static int open_hop(const struct host_spec *spec, const char *through, int depth
     }
     if (result == 0 && s->settings.jump) {
         result = open_jump(s, spec, depth, err);
+        s->deadline = deadline_in(s->timeout);
         if (result == 0)
-            result = open_tunnel(s, deadline, err);
+            result = open_tunnel(s, err);
     } else if (result == 0) {
-        s->fd = ssh_socket_connect(s->settings.host, s->settings.port, deadline, err);
+        s->deadline = deadline_in(s->timeout);
+        s->fd = ssh_socket_connect(s->settings.host, s->settings.port, s->deadline, err);
         result = s->fd < 0 ? -1 : 0;
     }
     if (result == 0)
-        result = start_session(s, deadline, err);
+        result = start_session(s, err);
     if (result < 0) {
         ssh_free(s);
         return -1;

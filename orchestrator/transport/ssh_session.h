@@ -17,6 +17,8 @@ struct ssh {
     struct ssh_settings settings;
     uint64_t *activity; /* counts what comes in; NULL: nobody asks */
     enum host_key_policy policy;
+    int64_t timeout;  /* nanoseconds that connecting and logging in may take… */
+    int64_t deadline; /* …which begins anew behind each question to the user */
 };
 
 /* Connect and log in. `activity`: counts what comes in, or NULL; borrowed. */
@@ -46,7 +48,7 @@ int ssh_socket_connect(const char *host, int port, int64_t deadline, struct erro
 /* ssh_hostkey.c: before the handshake, prefer kinds of keys that are known; after it, check. */
 void ssh_hostkey_prefer_known(struct ssh *s);
 int ssh_hostkey_check(struct ssh *s, struct error *err);
-/* ssh_login.c */
-int ssh_login(struct ssh *s, int64_t deadline, struct error *err);
+/* ssh_login.c: until s->deadline. */
+int ssh_login(struct ssh *s, struct error *err);
 
 #endif

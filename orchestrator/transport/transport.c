@@ -98,6 +98,9 @@ static int pump(struct proc *p, bool *ret_news, struct error *err)
     return 0;
 }
 
+/* However quiet the host is, a pump sends what shows that it is still there. */
+#define LOOK_AGAIN (10 * NSEC_PER_SEC)
+
 /* Wait once for anything that lets one of the procs move. */
 static int wait_once(struct proc *const *procs, size_t n, int64_t deadline, struct error *err)
 {
@@ -107,7 +110,8 @@ static int wait_once(struct proc *const *procs, size_t n, int64_t deadline, stru
         if (procs[i])
             n_fds += procs[i]->transport->ops->pollfds(procs[i], fds + n_fds);
     fds[n_fds++] = (struct pollfd){.fd = cancel_fd(), .events = POLLIN};
-    int ready = poll(fds, n_fds, deadline_poll_ms(deadline));
+    int64_t next = deadline_min(deadline, deadline_in(LOOK_AGAIN));
+    int ready = poll(fds, n_fds, deadline_poll_ms(next));
     if (ready < 0 && errno != EINTR)
         return error_set_errno(err, errno, "waiting for a command");
     if (cancel_check(err) < 0)
@@ -130,18 +134,24 @@ int proc_wait_any(struct proc *const *procs, size_t n, int64_t deadline, size_t 
 {
     if (n > PROCS_AT_ONCE)
         return error_set(err, ERR_FAILED, "more than %d commands at once", PROCS_AT_ONCE);
+    /* Output without a pause must not keep a caller from its deadline, nor from a Ctrl-C. */
+    bool late = deadline > 0 && clock_now() >= deadline;
     for (;;) {
         uint64_t before = activity_of(procs, n);
+        if (cancel_check(err) < 0)
+            return -1;
         for (size_t i = 0; i < n; i++) {
             bool news = false;
             if (!procs[i])
                 continue;
             if (!procs[i]->ended && pump(procs[i], &news, err) < 0)
                 return -1;
-            if (procs[i]->ended || news) {
+            if (procs[i]->ended || (news && !late)) {
                 *ret_index = i;
                 return 0;
             }
+            if (news)
+                return error_set(err, ERR_TIMEOUT, "timed out");
         }
         if (activity_of(procs, n) == before && wait_once(procs, n, deadline, err) < 0)
             return -1;
@@ -221,7 +231,7 @@ int proc_kill(struct proc *p, int64_t grace, struct error *err)
         result = p->transport->ops->signal(p, signals[i], &failure);
         if (result == 0)
             result = proc_wait(p, deadline_in(i == 0 ? grace : 10 * NSEC_PER_SEC), &failure);
-        if (result == 0 || failure.code != ERR_TIMEOUT)
+        if (result == 0 || failure.code == ERR_UNREACHABLE)
             break;
     }
     cancel_shield_end();

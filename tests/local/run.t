@@ -76,6 +76,29 @@ exits "as JSON" 0
 ok "each line is an object" python3 -c 'import json, sys
 for line in sys.argv[1].splitlines(): assert isinstance(json.loads(line), dict)' "$out"
 
+# What is left out in one run, or not come to, is made up for in the next.
+workflow 'build: agent'
+"$kataloop" run >/dev/null 2>&1
+echo four >src/a
+run "$kataloop" run --only sync
+has "a sync alone" "$out" "1 of 1 files sent"
+run "$kataloop" plan
+has "the plan knows what that means" "$out" "run   a step before it has changed something since"
+run "$kataloop" run
+has "the next run builds" "$out" "[1] sync src/: skipped" "  built"
+is "what was sent then" "$(cat "$work/src/out")" four
+ln -s a src/link
+"$kataloop" run >/dev/null 2>&1
+ln -sfn b src/link
+run "$kataloop" run
+has "a link that points elsewhere is a change" "$out" "0 of 1 files sent" "  built"
+chmod 0700 src/a
+run "$kataloop" run
+has "and so is a mode" "$out" "  built"
+rm src/link
+run "$kataloop" run
+has "what stays there is none" "$out" "0 of 1 files sent" "[2] build agent: skipped"
+
 # Failures.
 workflow 'build: bad' 'run: echo never'
 run "$kataloop" run
@@ -96,6 +119,18 @@ sed -i 's/^      -   timeout/        timeout/' kataloop.yaml
 run "$kataloop" run
 exits "a step that takes too long" 1
 has "is said" "$err$out" "timed out"
+workflow 'run: "while :; do echo on and on; done"' '  timeout: 300ms'
+sed -i 's/^      -   timeout/        timeout/' kataloop.yaml
+run timeout 20 "$kataloop" run
+exits "one that never pauses in what it says" 1
+has "too" "$err$out" "timed out"
+workflow 'run: "while :; do echo on and on; done"'
+timeout 20 "$kataloop" run >"$scratch/said" 2>&1 &
+pid=$!
+wait_for 20 grep -q 'on and on' "$scratch/said"
+kill -INT "$pid"
+wait "$pid"
+is "and hears of a Ctrl-C" $? 130
 rm src/a
 rmdir src
 workflow 'sync: src/'

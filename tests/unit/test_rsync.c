@@ -103,6 +103,24 @@ static void a_tree_is_synced_and_then_only_what_changed(void **state)
     assert_true(holds(p->to, "src/main.rs", "fn main() { Edited(); }\n"));
 }
 
+static void what_is_no_file_counts_as_a_change_too(void **state)
+{
+    struct place *p = *state;
+    cleanup_free char *link = path_join(p->from, "src/link");
+    cleanup_free char *file = path_join(p->from, "src/main.rs");
+    assert_true(sync_once(p, (struct rsync_job){0}).items_changed >= 2);
+    assert_int_equal(sync_once(p, (struct rsync_job){0}).items_changed, 0);
+    assert_int_equal(symlink("main.rs", link), 0);
+    struct rsync_stats stats = sync_once(p, (struct rsync_job){0});
+    assert_int_equal(stats.files_sent, 0);
+    assert_int_equal(stats.items_changed, 1); /* not its folder's time */
+    assert_int_equal(chmod(file, 0600), 0);
+    assert_int_equal(sync_once(p, (struct rsync_job){0}).items_changed, 1);
+    assert_int_equal(unlink(link), 0);
+    assert_int_equal(sync_once(p, (struct rsync_job){0}).items_changed, 0);
+    assert_int_equal(sync_once(p, (struct rsync_job){.delete_extra = true}).items_changed, 1);
+}
+
 static void nothing_is_removed_unless_asked(void **state)
 {
     struct place *p = *state;
@@ -193,6 +211,7 @@ int main(int argc, char **argv)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_tree_is_synced_and_then_only_what_changed),
+        TEST(what_is_no_file_counts_as_a_change_too),
         TEST(nothing_is_removed_unless_asked),
         TEST(one_file_goes_to_a_path),
         TEST(what_fails_names_both_ends_and_the_cause),

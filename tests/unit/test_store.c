@@ -54,8 +54,20 @@ static void add_run(struct store *store, char *id, int64_t started)
                                   .workflow = "loop",
                                   .file = "kataloop.yaml",
                                   .host = "dev",
+                                  .address = "a@b",
                                   .started_us = started};
     assert_int_equal(store_add_run(store, &run, &err), 0);
+}
+
+static int put_state(struct store *store, const char *key, const char *fingerprint,
+                     struct error *err)
+{
+    const struct step_state state = {.fingerprint = (char *)fingerprint,
+                                     .witness = (char *)"w",
+                                     .run = (char *)"r",
+                                     .changed = (char *)"r.1",
+                                     .inputs = (char *)"i"};
+    return store_state_put(store, key, &state, err);
 }
 
 static void states_are_kept_replaced_and_forgotten(void **state)
@@ -65,16 +77,18 @@ static void states_are_kept_replaced_and_forgotten(void **state)
     cleanup_step_state struct step_state s = STEP_STATE_INIT;
     assert_int_equal(store_state_get(f->store, "k", &s, &err), 0);
     assert_null(s.fingerprint);
-    assert_int_equal(store_state_put(f->store, "k", "f1", "w1", "r1", &err), 0);
-    assert_int_equal(store_state_put(f->store, "k", "f2", "w2", "r2", &err), 0);
-    assert_int_equal(store_state_put(f->store, "other", "x", "", "r1", &err), 0);
+    assert_int_equal(put_state(f->store, "k", "f1", &err), 0);
+    assert_int_equal(put_state(f->store, "k", "f2", &err), 0);
+    assert_int_equal(put_state(f->store, "other", "x", &err), 0);
 
     store_close(f->store); /* it has to be in the file */
     assert_int_equal(store_open(f->path, &f->store, &err), 0);
     assert_int_equal(store_state_get(f->store, "k", &s, &err), 0);
     assert_string_equal(s.fingerprint, "f2");
-    assert_string_equal(s.witness, "w2");
-    assert_string_equal(s.run, "r2");
+    assert_string_equal(s.witness, "w");
+    assert_string_equal(s.run, "r");
+    assert_string_equal(s.changed, "r.1");
+    assert_string_equal(s.inputs, "i");
     assert_int_equal(store_state_forget(f->store, "k", &err), 0);
     assert_int_equal(store_state_get(f->store, "k", &s, &err), 0);
     assert_null(s.fingerprint);
@@ -100,7 +114,7 @@ static void runs_are_listed_the_youngest_first(void **state)
                      0);
     struct store_run *runs;
     size_t n;
-    assert_int_equal(store_runs(f->store, NULL, false, 10, &runs, &n, &err), 0);
+    assert_int_equal(store_runs(f->store, NULL, 10, &runs, &n, &err), 0);
     assert_int_equal(n, 2);
     assert_string_equal(runs[0].id, "20260102-000000-bbbb");
     assert_string_equal(runs[0].outcome, "running");
@@ -111,10 +125,10 @@ static void runs_are_listed_the_youngest_first(void **state)
     assert_int_equal(runs[1].duration_ns, 7);
     store_runs_free(runs, n);
 
-    assert_int_equal(store_runs(f->store, NULL, false, 1, &runs, &n, &err), 0);
+    assert_int_equal(store_runs(f->store, NULL, 1, &runs, &n, &err), 0);
     assert_int_equal(n, 1);
     store_runs_free(runs, n);
-    assert_int_equal(store_runs(f->store, "elsewhere", false, 10, &runs, &n, &err), 0);
+    assert_int_equal(store_runs(f->store, "elsewhere", 10, &runs, &n, &err), 0);
     assert_int_equal(n, 0);
     store_runs_free(runs, n);
 }
@@ -167,7 +181,7 @@ static void a_run_whose_process_died_is_lost(void **state)
         struct error unheard = ERROR_INIT;
         struct store *own;
         const struct store_run run = {
-            .id = "gone", .workflow = "w", .file = "f", .host = "dev", .started_us = 2};
+            .id = "gone", .workflow = "w", .file = "f", .host = "dev", .address = "a@b"};
         const struct store_step step = {
             .index = 0, .label = "build", .kind = "build", .outcome = "running"};
         bool ok = store_open(f->path, &own, &unheard) == 0 &&
@@ -182,8 +196,9 @@ static void a_run_whose_process_died_is_lost(void **state)
     assert_int_equal(store_mark_lost(f->store, &err), 0);
     struct store_run *runs;
     size_t n;
-    assert_int_equal(store_runs(f->store, "dev", true, 10, &runs, &n, &err), 0);
+    assert_int_equal(store_dirty_runs(f->store, "dev", "a@b", 10, &runs, &n, &err), 0);
     assert_int_equal(n, 1); /* mine still runs */
+    assert_string_equal(runs[0].address, "a@b");
     assert_string_equal(runs[0].id, "gone");
     assert_string_equal(runs[0].outcome, "lost");
     assert_string_equal(runs[0].host, "dev");
@@ -192,9 +207,16 @@ static void a_run_whose_process_died_is_lost(void **state)
     assert_int_equal(store_steps(f->store, "gone", &steps, &n, &err), 0);
     assert_string_equal(steps[0].outcome, "lost");
     store_steps_free(steps, n);
+    /* Another machine of that name, and that machine under another name. */
+    assert_int_equal(store_dirty_runs(f->store, "dev", "a@c", 10, &runs, &n, &err), 0);
+    assert_int_equal(n, 0);
+    store_runs_free(runs, n);
+    assert_int_equal(store_dirty_runs(f->store, "lab", "a@b", 10, &runs, &n, &err), 0);
+    assert_int_equal(n, 1);
+    store_runs_free(runs, n);
 
     assert_int_equal(store_set_dirty(f->store, "gone", false, &err), 0);
-    assert_int_equal(store_runs(f->store, "dev", true, 10, &runs, &n, &err), 0);
+    assert_int_equal(store_dirty_runs(f->store, "dev", "a@b", 10, &runs, &n, &err), 0);
     assert_int_equal(n, 0);
     store_runs_free(runs, n);
 }
@@ -226,7 +248,10 @@ static void an_older_format_is_brought_up(void **state)
     const struct store_run run = {.id = "old", .workflow = "w", .file = "f", .host = "h"};
     struct store_run found = {0};
     assert_int_equal(store_add_run(f->store, &run, &err), 0);
-    assert_int_equal(sqlite3_exec(f->store->db, "DROP TABLE containers; PRAGMA user_version = 1;",
+    assert_int_equal(sqlite3_exec(f->store->db,
+                                  "DROP TABLE containers; ALTER TABLE state DROP COLUMN changed;"
+                                  "ALTER TABLE state DROP COLUMN inputs;"
+                                  "ALTER TABLE runs DROP COLUMN address; PRAGMA user_version = 1;",
                                   NULL, NULL, NULL),
                      SQLITE_OK);
     store_close(steal(&f->store));
@@ -262,7 +287,7 @@ static void a_full_disk_is_told(void **state)
                      SQLITE_OK);
     cleanup_free char *big = xcalloc(1, 200001);
     memset(big, 'x', 200000);
-    assert_int_equal(store_state_put(f->store, "k", big, "", "r", &err), -1);
+    assert_int_equal(put_state(f->store, "k", big, &err), -1);
     assert_non_null(strstr(err.message, "database or disk is full"));
     assert_non_null(strstr(err.message, f->path));
     assert_string_equal(err.hint, "free some space on this machine");
@@ -276,12 +301,12 @@ static void a_locked_file_is_told(void **state)
     assert_int_equal(store_open(f->path, &other, &err), 0);
     assert_int_equal(sqlite3_exec(other->db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_busy_timeout(f->store->db, 10);
-    assert_int_equal(store_state_put(f->store, "k", "f", "", "r", &err), -1);
+    assert_int_equal(put_state(f->store, "k", "f", &err), -1);
     assert_non_null(strstr(err.message, "database is locked"));
     assert_non_null(strstr(err.hint, "another program"));
     store_close(other);
     error_release(&err);
-    assert_int_equal(store_state_put(f->store, "k", "f", "", "r", &err), 0);
+    assert_int_equal(put_state(f->store, "k", "f", &err), 0);
 }
 
 /* --- the sink -------------------------------------------------------------------------------- */
@@ -308,7 +333,7 @@ static void a_run_becomes_rows(void **state)
     cleanup_error struct error err = ERROR_INIT;
     cleanup_error struct error failure = ERROR_INIT;
     error_set(&failure, ERR_HANG, "it hung \xff");
-    struct event_sink sink = sink_store_new(f->store, "r1", "/runs/r1");
+    struct event_sink sink = sink_store_new(f->store, "r1", "/runs/r1", "a@b");
     begin(sink);
     emit(
         sink,
@@ -393,7 +418,7 @@ static bool dirty_after(struct store *store, char *run, const struct error *undo
                         const struct error *failure)
 {
     cleanup_error struct error err = ERROR_INIT;
-    struct event_sink sink = sink_store_new(store, run, NULL);
+    struct event_sink sink = sink_store_new(store, run, NULL, "a@b");
     begin(sink);
     emit(sink,
          (struct event){.type = EVENT_UNDO, .step = -1, .text = "container", .failure = undo});
