@@ -40,6 +40,9 @@ static void note_log(const struct scene *s, struct strv *ret)
         strv_printf(ret, "CRIU's log has not grown for %" PRId64 " s", s->log_age);
     if (s->criu_alive && !s->log)
         strv_printf(ret, "CRIU runs and no log of it was found");
+    if (s->earlier_log)
+        strv_printf(ret, "%s is older than this checkpoint, which has no log",
+                    s->earlier_log->name);
 }
 
 static void note_caller(const struct scene *s, struct strv *ret)

@@ -222,6 +222,43 @@ static void what_no_rule_knows_is_told_with_what_is_unusual(void **state)
                         "  - the bundle was cut off\n");
 }
 
+static void a_log_of_before_is_no_log_of_this_one(void **state)
+{
+    (void)state;
+    static const char text[] = "kataloop-evidence 1\n[caller]\n|stalled: yes\n|seconds: 11\n"
+                               "[processes]\n|target 5\n[log /w/dump.log]\n"
+                               "|(00.1) Dumping finished successfully\n"
+                               "[log state /w/dump.log]\n|modified: 100\n|now: %d\n%s"
+                               "end\n";
+    static const struct {
+        int now;
+        const char *delay, *want;
+    } cases[] = {
+        {113, "", "CRIU has finished and is reaped, but the request does not return"},
+        {114, "", NULL},
+        {114, "|delay: 1\n", "CRIU has finished and is reaped, but the request does not return"},
+        {118, "|delay: 1\n", NULL},
+        {114, "|delay: -1\n", NULL},
+        {114, "|delay: x\n", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_free char *one = xasprintf(text, cases[i].now, cases[i].delay);
+        cleanup_bundle struct bundle b = BUNDLE_INIT;
+        cleanup_error struct error err = ERROR_INIT;
+        cleanup_findings struct findings f = FINDINGS_INIT;
+        assert_int_equal(bundle_parse(one, strlen(one), "b", &b, &err), 0);
+        findings_make(&b, &f);
+        assert_true(f.hang);
+        if (cases[i].want) {
+            assert_string_equal(findings_headline(&f), cases[i].want);
+            continue;
+        }
+        assert_int_equal(f.n, 0);
+        assert_string_equal(f.unusual.items[f.unusual.len - 1],
+                            "log /w/dump.log is older than this checkpoint, which has no log");
+    }
+}
+
 /* --- anything may come ----------------------------------------------------------------------- */
 
 static void check_cut(const char *name, const char *data, size_t len, const struct bundle *whole)
@@ -341,6 +378,7 @@ int main(void)
         cmocka_unit_test(findings_are_shown_as_text_and_as_json),
         cmocka_unit_test(a_frozen_target_is_told_in_full),
         cmocka_unit_test(what_no_rule_knows_is_told_with_what_is_unusual),
+        cmocka_unit_test(a_log_of_before_is_no_log_of_this_one),
         cmocka_unit_test(any_cut_is_survived),
         cmocka_unit_test(the_frozen_cgroup_is_the_first_difference),
         cmocka_unit_test(what_a_spawner_changes_is_a_difference),
