@@ -73,7 +73,9 @@ static void find_processes(struct scene *s)
     int best = 0;
     for (size_t i = 0; i < b->n_processes; i++) {
         int fit = criu_fit(b, &b->processes[i]);
-        if (fit > best) {
+        /* Of two that fit, the one that started the other: a helper looks like it until its exec.
+         */
+        if (fit > best || (fit > 0 && fit == best && s->criu->ppid == b->processes[i].pid)) {
             best = fit;
             s->criu = &b->processes[i];
         }

@@ -222,6 +222,35 @@ static void what_no_rule_knows_is_told_with_what_is_unusual(void **state)
                         "  - the bundle was cut off\n");
 }
 
+static void a_child_of_criu_is_unusual_while_it_hangs(void **state)
+{
+    (void)state;
+    static const char text[] = "kataloop-evidence 1\n[caller]\n|stalled: yes\n[processes]\n"
+                               "|target 5\n|criu 10\n|criu 9\n|child 11\n|child 12\n"
+                               "[/proc/10/status]\n|Name: criu\n|State: S\n|PPid: 9\n"
+                               "[/proc/10/cmdline]\n|criu\n|dump\n|-t\n|5\n"
+                               "[/proc/9/status]\n|Name: criu\n|State: S\n|PPid: 1\n"
+                               "[/proc/9/cmdline]\n|criu\n|dump\n|-t\n|5\n"
+                               "[/proc/11/status]\n|Name: ip\n|State: Z\n|PPid: 9\n"
+                               "[/proc/12/status]\n|Name: ip\n|State: R\n|PPid: 1\n"
+                               "[log /w/dump.log]\n|(00.1) x\nend\n";
+    cleanup_bundle struct bundle b = BUNDLE_INIT;
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_findings struct findings f = FINDINGS_INIT;
+    cleanup_strbuf struct strbuf out = STRBUF_INIT;
+    assert_int_equal(bundle_parse(text, strlen(text), "b", &b, &err), 0);
+    findings_make(&b, &f);
+    findings_text(&f, 0, false, &out);
+    assert_string_equal(strbuf_str(&out),
+                        "no known cause fits; the unusual things are listed\n"
+                        "  - the checkpoint stalled\n"
+                        "  - ip (process 11) has ended and its parent 9 has not waited for it\n"
+                        "  - CRIU (process 9) is alive in state S, in user space\n"
+                        "  - criu (process 10), a child of CRIU, is alive in state S, in user "
+                        "space\n"
+                        "  - CRIU's log ends with: x\n");
+}
+
 static void a_log_of_before_is_no_log_of_this_one(void **state)
 {
     (void)state;
@@ -378,6 +407,7 @@ int main(void)
         cmocka_unit_test(findings_are_shown_as_text_and_as_json),
         cmocka_unit_test(a_frozen_target_is_told_in_full),
         cmocka_unit_test(what_no_rule_knows_is_told_with_what_is_unusual),
+        cmocka_unit_test(a_child_of_criu_is_unusual_while_it_hangs),
         cmocka_unit_test(a_log_of_before_is_no_log_of_this_one),
         cmocka_unit_test(any_cut_is_survived),
         cmocka_unit_test(the_frozen_cgroup_is_the_first_difference),
