@@ -194,6 +194,33 @@ static void a_frozen_target_is_told_in_full(void **state)
             fail_msg("no `%s` in:\n%s", parts[i], strbuf_str(&out));
 }
 
+static void blocks_and_inodes_are_told_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bundle, *title, *shown;
+    } cases[] = {
+        {"no-space.df.evidence", "the file system of the images is full", "tmpfs 16 16 0 100%"},
+        {"no-space.full.evidence", "the file system of the images is full", "1018380   0%"},
+        {"no-space.inodes.evidence", "the file system of the images has no free inodes",
+         "25600      0  100%"},
+        {"no-space.inodes-only.evidence", "the file system of the images has no free inodes",
+         "25600      0  100%"},
+        {"no-space.inodes-said.evidence", "the file system of the images has no free inodes",
+         "25600      0  100%"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_strbuf struct strbuf text = STRBUF_INIT;
+        cleanup_bundle struct bundle b = BUNDLE_INIT;
+        cleanup_findings struct findings f = FINDINGS_INIT;
+        read_bundle(cases[i].bundle, &text, &b);
+        findings_make(&b, &f);
+        assert_string_equal(findings_headline(&f), cases[i].title);
+        const struct finding *first = &f.items[0];
+        assert_non_null(strstr(first->evidence[first->n_evidence - 1].text, cases[i].shown));
+    }
+}
+
 static void what_no_rule_knows_is_told_with_what_is_unusual(void **state)
 {
     (void)state;
@@ -406,6 +433,7 @@ int main(void)
         cmocka_unit_test(evidence_stands_on_its_lines),
         cmocka_unit_test(findings_are_shown_as_text_and_as_json),
         cmocka_unit_test(a_frozen_target_is_told_in_full),
+        cmocka_unit_test(blocks_and_inodes_are_told_apart),
         cmocka_unit_test(what_no_rule_knows_is_told_with_what_is_unusual),
         cmocka_unit_test(a_child_of_criu_is_unusual_while_it_hangs),
         cmocka_unit_test(a_log_of_before_is_no_log_of_this_one),
