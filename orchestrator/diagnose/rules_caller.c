@@ -138,9 +138,10 @@ static void check_workload_gone(const struct scene *s, const struct rule *r, str
     if (!s->finished && s->client_status != 0)
         return;
     struct spot interrupted = scene_said(s, "with interrupted system call");
-    struct finding *f = finding_add(
-        out, r, spot_is(interrupted) ? CERTAIN : LIKELY,
-        "the checkpoint succeeded, and its workload ended: a system call was interrupted");
+    struct finding *f = finding_add(out, r, spot_is(interrupted) ? CERTAIN : POSSIBLE,
+                                    "the checkpoint succeeded, and its workload ended: %s",
+                                    spot_is(interrupted) ? "a system call was interrupted"
+                                                         : "maybe a system call was interrupted");
     finding_show(f, said_finished(s));
     finding_show(f, interrupted);
     finding_show(f, caller_line(s, "state after"));

@@ -221,6 +221,44 @@ static void blocks_and_inodes_are_told_apart(void **state)
     }
 }
 
+static void a_cause_that_no_line_shows_is_only_possible(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bundle;
+        enum certainty certainty;
+    } cases[] = {
+        {"workload-gone.interrupted.evidence", CERTAIN},
+        {"workload-gone.no-log.evidence", POSSIBLE},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_strbuf struct strbuf text = STRBUF_INIT;
+        cleanup_bundle struct bundle b = BUNDLE_INIT;
+        cleanup_findings struct findings f = FINDINGS_INIT;
+        read_bundle(cases[i].bundle, &text, &b);
+        findings_make(&b, &f);
+        assert_int_equal(f.items[0].certainty, cases[i].certainty);
+    }
+}
+
+static void another_criu_is_named_and_not_to_be_killed(void **state)
+{
+    (void)state;
+    static const char *const bundles[] = {"traced.other-criu.evidence",
+                                          "traced.hanging-criu.evidence"};
+    for (size_t i = 0; i < ARRAY_SIZE(bundles); i++) {
+        cleanup_strbuf struct strbuf text = STRBUF_INIT;
+        cleanup_bundle struct bundle b = BUNDLE_INIT;
+        cleanup_findings struct findings f = FINDINGS_INIT;
+        read_bundle(bundles[i], &text, &b);
+        findings_make(&b, &f);
+        assert_string_equal(findings_headline(&f), "the target is traced already, by process 950 "
+                                                   "(criu): CRIU cannot attach");
+        assert_int_equal(f.items[0].certainty, CERTAIN);
+        assert_null(strstr(f.items[0].command, "kill"));
+    }
+}
+
 static void what_no_rule_knows_is_told_with_what_is_unusual(void **state)
 {
     (void)state;
@@ -434,6 +472,8 @@ int main(void)
         cmocka_unit_test(findings_are_shown_as_text_and_as_json),
         cmocka_unit_test(a_frozen_target_is_told_in_full),
         cmocka_unit_test(blocks_and_inodes_are_told_apart),
+        cmocka_unit_test(a_cause_that_no_line_shows_is_only_possible),
+        cmocka_unit_test(another_criu_is_named_and_not_to_be_killed),
         cmocka_unit_test(what_no_rule_knows_is_told_with_what_is_unusual),
         cmocka_unit_test(a_child_of_criu_is_unusual_while_it_hangs),
         cmocka_unit_test(a_log_of_before_is_no_log_of_this_one),
