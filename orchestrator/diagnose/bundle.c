@@ -26,10 +26,16 @@ static void put_clean(struct strbuf *out, const char *data, size_t len)
     }
 }
 
+/* One that is too long ends with "...". */
 static void put_name(struct strbuf *out, const char *name)
 {
     strbuf_puts(out, *name ? "[" : "[(no name)");
-    for (size_t n = 0; *name && n < BUNDLE_NAME_MAX / 4; name++, n++) {
+    for (size_t start = out->len; *name; name++) {
+        /* Room for an escape and for the dots. */
+        if (out->len - start > BUNDLE_NAME_MAX - 4 - 3) {
+            strbuf_puts(out, "...");
+            break;
+        }
         unsigned char c = (unsigned char)*name;
         if (c < 0x20 || c >= 0x7f || c == '[' || c == ']')
             strbuf_printf(out, "\\x%02x", c);
@@ -44,7 +50,7 @@ void bundle_begin(struct strbuf *out)
     strbuf_printf(out, "%s%d\n", magic, BUNDLE_VERSION);
 }
 
-void bundle_put(struct strbuf *out, const char *name, const char *data, size_t len, size_t max,
+bool bundle_put(struct strbuf *out, const char *name, const char *data, size_t len, size_t max,
                 bool tail)
 {
     size_t left_out = len > max ? len - max : 0;
@@ -66,6 +72,7 @@ void bundle_put(struct strbuf *out, const char *name, const char *data, size_t l
     }
     if (left_out > 0)
         strbuf_printf(out, "~%zu bytes are left out\n", left_out);
+    return left_out == 0;
 }
 
 void bundle_put_missing(struct strbuf *out, const char *name, const char *why)

@@ -125,8 +125,9 @@ const char *process_fd(const struct bundle *b, int pid, int fd, bool *ret_known)
 
 /* Append the first line. */
 void bundle_begin(struct strbuf *out);
-/* Append an item of `len` bytes of any kind; at most `max` of them, from the end where `tail`. */
-void bundle_put(struct strbuf *out, const char *name, const char *data, size_t len, size_t max,
+/* Append an item of `len` bytes of any kind; at most `max` of them, from the end where `tail`.
+ * False: some were left out, and the item says so; nothing may be added to it. */
+bool bundle_put(struct strbuf *out, const char *name, const char *data, size_t len, size_t max,
                 bool tail);
 /* Append an item that is not there. */
 void bundle_put_missing(struct strbuf *out, const char *name, const char *why);

@@ -32,6 +32,8 @@ done
 newline='
 '
 exec 2>/dev/null
+read -r began _ </proc/uptime
+began=${began%%.*}
 
 has() { command -v "$1" >/dev/null; }
 # Not by "$*": that joins with whatever IFS is at the moment.
@@ -421,7 +423,10 @@ for log in $logs; do
     tail -n 60 "$log"
     item 1024 "log state $log"
     stat -c "size: %s${newline}modified: %Y" "$log"
-    echo "now: $(date +%s)"
+    read -r now _ </proc/uptime
+    now=${now%%.*}
+    # What the caller knows of the time is from before this script.
+    echo "now: $(date +%s)${newline}delay: $((${now:-0} - ${began:-0}))"
 done
 [ "$n" -gt 0 ] || none log "no criu-dump.log or dump.log of this checkpoint was found"
 n=0

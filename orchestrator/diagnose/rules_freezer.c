@@ -163,9 +163,25 @@ static bool same_group(const struct process *a, const struct process *b)
     return same_text(a->freezer1, b->freezer1) || same_text(a->cgroup2, b->cgroup2);
 }
 
+/* How many numbers a process of the guest's own pid namespace has: the agent's, else init's. 0: not
+ * known. */
+static size_t guest_numbers(const struct scene *s)
+{
+    if (s->agent && s->agent->ns_pids.len > 0)
+        return s->agent->ns_pids.len;
+    const char *numbers = item_value(bundle_find(s->bundle, "/proc/1/status"), "NSpid", NULL);
+    size_t n = 0;
+    while (numbers && *(numbers += strspn(numbers, " \t"))) {
+        numbers += strcspn(numbers, " \t");
+        n++;
+    }
+    return n;
+}
+
 /* A process of the guest in the container's cgroup: the start of CRIU, which joined that group and
  * froze before it was CRIU. The container's own processes are in a pid namespace below the guest's,
- * and so have more numbers. NULL: none. */
+ * and so have more numbers; those of a namespace inside of the container have still more. NULL:
+ * none. */
 static const struct process *frozen_start(const struct scene *s)
 {
     if (!s->target || !s->target_freezer.frozen || s->criu_alive)
@@ -181,7 +197,9 @@ static const struct process *frozen_start(const struct scene *s)
         if (!start || p->ns_pids.len < start->ns_pids.len)
             start = p;
     }
-    return start && start->ns_pids.len < most ? start : NULL;
+    if (start && (start->ns_pids.len == most || start->ns_pids.len != guest_numbers(s)))
+        return NULL;
+    return start;
 }
 
 static void check_criu_frozen(const struct scene *s, const struct rule *r, struct findings *out)

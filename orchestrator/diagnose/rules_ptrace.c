@@ -34,7 +34,20 @@ static struct spot denied(const struct scene *s)
 
 /* --- 3: another tracer ----------------------------------------------------------------------- */
 
-/* The tracer that a status file names, 0 for none or for a CRIU. */
+/* May it be the CRIU of this checkpoint, or a part of it? It is not where that one was refused,
+ * said that it failed, and the client has its answer. */
+static bool may_be_ours(const struct scene *s, const struct process *tracer)
+{
+    bool refused = spot_is(denied(s));
+    if (!s->criu)
+        return !refused;
+    if (refused && spot_is(scene_said(s, "Dumping FAILED")) && s->client &&
+        strcmp(s->client, "exited") == 0)
+        return false;
+    return tracer == s->criu || tracer->ppid == s->criu->pid || tracer->pid == s->criu->ppid;
+}
+
+/* The tracer that a status file names, 0 for none or for the CRIU of this checkpoint. */
 static int tracer_in(const struct scene *s, const struct bundle_item *status, struct spot *ret)
 {
     int line;
@@ -43,7 +56,7 @@ static int tracer_in(const struct scene *s, const struct bundle_item *status, st
     if (!value || !parse_int(value, &pid) || pid <= 0 || pid > INT32_MAX)
         return 0;
     const struct process *tracer = bundle_process(s->bundle, (int)pid);
-    if (tracer && (tracer->roles & PROCESS_CRIU))
+    if (tracer && (tracer->roles & PROCESS_CRIU) && may_be_ours(s, tracer))
         return 0;
     *ret = (struct spot){status, line};
     return (int)pid;
@@ -86,9 +99,15 @@ static void check_traced(const struct scene *s, const struct rule *r, struct fin
     finding_explain(
         f, "A process has one tracer at most. CRIU needs to be it, so a debugger, strace, a "
            "monitor that uses ptrace, or a CRIU that still hangs there keeps it out.");
+    bool criu = tracer && (tracer->roles & PROCESS_CRIU);
     cleanup_free char *command =
-        xasprintf("kill %d    # in the guest: strace and gdb let go then", pid);
-    finding_remedy(f, command, "Detach the tracer before the checkpoint.");
+        criu ? xasprintf("tr '\\0' ' ' </proc/%d/cmdline; cat /proc/%d/wchan    # in the guest",
+                         pid, pid)
+             : xasprintf("kill %d    # in the guest: strace and gdb let go then", pid);
+    finding_remedy(f, command, "%s",
+                   criu ? "Find out which checkpoint that CRIU is of, and why it hangs, before you "
+                          "end it: the workload can be lost with it."
+                        : "Detach the tracer before the checkpoint.");
     finding_refute(f, "TracerPid of all threads of the target is 0, or CRIU's own number");
 }
 

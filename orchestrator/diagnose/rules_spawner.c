@@ -24,10 +24,22 @@ static struct finding *add(const struct scene *s, const struct rule *r, enum cer
     return f;
 }
 
+/* CRIU itself blocks SIGCHLD while it waits for a helper (cr_system_userns). */
+static bool blocks_it_itself(const struct scene *s, const struct process *p)
+{
+    const struct process *parent = bundle_process(s->bundle, p->ppid);
+    if (p != s->criu || (parent && parent->has_status && in_mask(parent->sig_blk, SIGCHLD)))
+        return false;
+    for (size_t i = 0; i < s->bundle->n_processes; i++)
+        if (s->bundle->processes[i].ppid == p->pid)
+            return true;
+    return false;
+}
+
 static void check_signals(const struct scene *s, const struct rule *r, const struct process *p,
                           struct findings *out)
 {
-    bool blocked = p->has_status && in_mask(p->sig_blk, SIGCHLD);
+    bool blocked = p->has_status && in_mask(p->sig_blk, SIGCHLD) && !blocks_it_itself(s, p);
     bool ignored = p->has_status && in_mask(p->sig_ign, SIGCHLD);
     if (!blocked && !ignored)
         return;

@@ -67,71 +67,103 @@ const struct rule rule_kernel_options = {
 /* --- 13: no space, or read-only ----------------------------------------------------------------
  */
 
-/* The "available" column of `df`: the fourth number of a line that has a mount point behind it.
- * -1: no such line. */
-static int64_t df_available(const struct bundle_item *item, int from, int *ret_line)
+/* A file system's row of one of the two tables of `df`, of blocks and of inodes. */
+struct df_row {
+    struct spot at; /* nowhere: there is no such row */
+    int64_t total, available;
+};
+
+/* The tables are told apart by their heads; a row has six words, and the last is its mount point.
+ */
+static struct df_row df_find(const struct bundle_item *item, bool inodes)
 {
-    for (size_t i = (size_t)from; item && i < item->lines.len; i++) {
+    bool in_inodes = false;
+    for (size_t i = 0; item && i < item->lines.len; i++) {
         cleanup_free char *line = xstrdup(item->lines.items[i]);
         char *save = NULL, *words[7] = {0};
         size_t n = 0;
+        in_inodes = in_inodes || strstr(line, "Inodes");
         for (char *w = strtok_r(line, " \t", &save); w && n < ARRAY_SIZE(words);
              w = strtok_r(NULL, " \t", &save))
             words[n++] = w;
-        int64_t available;
-        if (n == 6 && words[5][0] == '/' && words[4][strlen(words[4]) - 1] == '%' &&
-            parse_int(words[3], &available)) {
-            *ret_line = (int)i;
-            return available;
-        }
+        struct df_row row = {.at = {item, (int)i}};
+        if (in_inodes == inodes && n == 6 && words[5][0] == '/' &&
+            parse_int(words[1], &row.total) && parse_int(words[3], &row.available))
+            return row;
     }
-    return -1;
+    return (struct df_row){0};
+}
+
+/* A total of 0 is a file system that does not count (ramfs; inodes of btrfs). */
+static bool df_used_up(const struct df_row *row)
+{
+    return spot_is(row->at) && row->total > 0 && row->available == 0;
 }
 
 struct shortage {
     const char *title;
     struct spot at;
+    struct spot row; /* of `df`; may be nowhere */
     enum certainty certainty;
+    bool inodes;
 };
+
+/* A file system of the images that is used up; without one, the first row of blocks. */
+static bool find_full(const struct scene *s, struct shortage *ret)
+{
+    const struct bundle_item *state = NULL;
+    *ret = (struct shortage){.title = "the file system of the images is full", .certainty = LIKELY};
+    while ((state = bundle_next(s->bundle, "images state ", state))) {
+        struct df_row blocks = df_find(state, false), inodes = df_find(state, true);
+        if (df_used_up(&blocks)) {
+            ret->at = ret->row = blocks.at;
+            return true;
+        }
+        if (df_used_up(&inodes)) {
+            ret->title = "the file system of the images has no free inodes";
+            ret->inodes = true;
+            ret->at = ret->row = inodes.at;
+            return true;
+        }
+        if (!spot_is(ret->row))
+            ret->row = blocks.at;
+    }
+    return false;
+}
 
 static bool find_shortage(const struct scene *s, struct shortage *ret)
 {
     static const struct {
         const char *text, *title;
     } sayings[] = {
-        {"No space left on device", "the file system of the images is full"},
+        {"No space left on device", NULL}, /* of blocks or of inodes */
         {"Read-only file system", "the folder of the images is on a read-only file system"},
         {"Disk quota exceeded", "the quota of the images' file system is used up"},
     };
+    bool full = find_full(s, ret);
     for (size_t i = 0; i < ARRAY_SIZE(sayings); i++) {
         struct spot at = scene_said(s, sayings[i].text);
-        if (spot_is(at)) {
-            *ret = (struct shortage){sayings[i].title, at, CERTAIN};
-            return true;
+        if (!spot_is(at))
+            continue;
+        ret->at = at;
+        ret->certainty = CERTAIN;
+        if (sayings[i].title) {
+            ret->title = sayings[i].title;
+            ret->inodes = false;
         }
+        return true;
     }
     const struct bundle_item *state = NULL;
     while ((state = bundle_next(s->bundle, "images state ", state))) {
-        int line = item_find(state, "writable: no"), inodes_line;
-        if (line >= 0) {
-            *ret = (struct shortage){
-                "the folder of the images cannot be written", {state, line}, CERTAIN};
-            return true;
-        }
-        if (df_available(state, 0, &line) == 0) {
-            *ret =
-                (struct shortage){"the file system of the images is full", {state, line}, LIKELY};
-            return true;
-        }
-        /* The second table is that of the inodes; a total of 0 is a file system that has none. */
-        if (df_available(state, line + 1, &inodes_line) == 0 &&
-            !strstr(item_line(state, (size_t)inodes_line), " 0 ")) {
-            *ret = (struct shortage){
-                "the file system of the images has no free inodes", {state, inodes_line}, LIKELY};
-            return true;
-        }
+        int line = item_find(state, "writable: no");
+        if (line < 0)
+            continue;
+        *ret = (struct shortage){.title = "the folder of the images cannot be written",
+                                 .at = {state, line},
+                                 .certainty = CERTAIN};
+        return true;
     }
-    return false;
+    return full;
 }
 
 static void check_no_space(const struct scene *s, const struct rule *r, struct findings *out)
@@ -141,18 +173,26 @@ static void check_no_space(const struct scene *s, const struct rule *r, struct f
         return;
     struct finding *f = finding_add(out, r, found.certainty, "%s", found.title);
     finding_show(f, found.at);
-    const struct bundle_item *state = bundle_next(s->bundle, "images state ", NULL);
-    int line;
-    if (found.at.item != state && df_available(state, 0, &line) >= 0)
-        finding_show(f, (struct spot){state, line});
-    finding_explain(
-        f, "CRIU writes the memory of all dumped processes there. In a guest it is often a "
-           "small tmpfs or the read-only root.");
-    finding_remedy(
-        f, "df -h IMAGES-FOLDER    # in the guest",
-        "Put the images where there is room for the container's memory: a larger tmpfs, a "
-        "volume, or a folder shared with the host.");
-    finding_refute(f, "a file of the memory's size can be written there");
+    if (found.at.item != found.row.item)
+        finding_show(f, found.row);
+    if (found.inodes)
+        finding_explain(f, "CRIU writes some files for every process there, and each takes an "
+                           "inode.");
+    else
+        finding_explain(
+            f, "CRIU writes the memory of all dumped processes there. In a guest it is often a "
+               "small tmpfs or the read-only root.");
+    finding_remedy(f,
+                   found.inodes ? "df -i IMAGES-FOLDER    # in the guest"
+                                : "df -h IMAGES-FOLDER    # in the guest",
+                   "%s",
+                   found.inodes
+                       ? "Take away what fills it with small files, make the tmpfs with more "
+                         "(nr_inodes=), or put the images elsewhere."
+                       : "Put the images where there is room for the container's memory: a larger "
+                         "tmpfs, a volume, or a folder shared with the host.");
+    finding_refute(f, found.inodes ? "a new file can be made there"
+                                   : "a file of the memory's size can be written there");
 }
 
 const struct rule rule_no_space = {

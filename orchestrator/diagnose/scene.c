@@ -73,7 +73,9 @@ static void find_processes(struct scene *s)
     int best = 0;
     for (size_t i = 0; i < b->n_processes; i++) {
         int fit = criu_fit(b, &b->processes[i]);
-        if (fit > best) {
+        /* Of two that fit, the one that started the other: a helper looks like it until its exec.
+         */
+        if (fit > best || (fit > 0 && fit == best && s->criu->ppid == b->processes[i].pid)) {
             best = fit;
             s->criu = &b->processes[i];
         }
@@ -165,6 +167,40 @@ static const char *without_time(const char *line)
     return end + 1 + strspn(end + 1, " ");
 }
 
+/* Is the log older than the checkpoint, which began `seconds` before the evidence was taken? What
+ * is done in between takes its time as well: some of it is known, and where that is slow, so is the
+ * rest (a login, the client that is asked for the state). */
+static bool log_is_older(const struct bundle_item *state, int64_t age, int64_t seconds)
+{
+    enum { MARGIN = 2, TIMES = 4, DELAY_MAX = 600 };
+    const char *value = item_value(state, "delay", NULL);
+    int64_t delay;
+    if (!value || !parse_int(value, &delay) || delay < 0 || delay > DELAY_MAX)
+        delay = 0;
+    return age - seconds > MARGIN + TIMES * delay;
+}
+
+static void find_log_age(struct scene *s)
+{
+    const struct bundle_item *state = bundle_find(s->bundle, "log state %s", s->log->name + 4);
+    const char *modified = item_value(state, "modified", NULL),
+               *now = item_value(state, "now", NULL),
+               *passed = item_value(s->caller, "seconds", NULL);
+    int64_t then, at, seconds;
+    if (!modified || !now || !parse_int(modified, &then) || !parse_int(now, &at) || then < 0 ||
+        at < then)
+        return;
+    s->log_age = at - then;
+    if (!passed || !parse_int(passed, &seconds) || seconds < 0)
+        return;
+    s->log_is_ours = !log_is_older(state, s->log_age, seconds);
+    if (!s->log_is_ours && !s->criu_alive) {
+        s->earlier_log = s->log;
+        s->log = NULL;
+        s->log_age = -1;
+    }
+}
+
 static void find_log(struct scene *s)
 {
     const struct bundle_item *item = NULL, *first = NULL;
@@ -180,6 +216,9 @@ static void find_log(struct scene *s)
     s->log_age = -1;
     if (!s->log || s->log->missing || s->log->lines.len == 0)
         return;
+    find_log_age(s);
+    if (!s->log)
+        return;
     s->finished = item_find(s->log, "Dumping finished successfully") >= 0;
     for (size_t i = s->log->lines.len; i-- > 0;)
         if (*item_line(s->log, i)) {
@@ -187,12 +226,6 @@ static void find_log(struct scene *s)
             s->last = without_time(item_line(s->log, i));
             break;
         }
-    const struct bundle_item *state = bundle_find(s->bundle, "log state %s", s->log->name + 4);
-    const char *modified = item_value(state, "modified", NULL),
-               *now = item_value(state, "now", NULL);
-    int64_t then, at;
-    if (modified && now && parse_int(modified, &then) && parse_int(now, &at) && at >= then)
-        s->log_age = at - then;
 }
 
 /* --- the caller ------------------------------------------------------------------------------ */
@@ -201,6 +234,37 @@ static bool says_yes(const struct bundle_item *item, const char *key)
 {
     const char *value = item_value(item, key, NULL);
     return value && strcmp(value, "yes") == 0;
+}
+
+/* Is it a word of the line, or a folder in it? */
+static bool mentions(const char *line, const char *word)
+{
+    static const char inside[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    size_t len = strlen(word);
+    for (const char *p = line; len > 0 && (p = strstr(p, word)); p++)
+        if ((p == line || !strchr(inside, p[-1])) && (!p[len] || !strchr(inside, p[len])))
+            return true;
+    return false;
+}
+
+/* The first client that makes a checkpoint of this container; where it is not known which one this
+ * is, of any. */
+static struct spot find_client(const struct scene *s)
+{
+    enum { SHORT_ID = 12 }; /* as nerdctl shows it */
+    const struct bundle_item *clients = bundle_find(s->bundle, "host: clients");
+    const char *id = item_value(s->caller, "container", NULL);
+    const char *name = item_value(s->caller, "name", NULL);
+    cleanup_free char *short_id = id ? xstrndup(id, SHORT_ID) : NULL;
+    for (size_t i = 0; clients && i < clients->lines.len; i++) {
+        const char *line = clients->lines.items[i];
+        if (strstr(line, " checkpoint") &&
+            ((!id && !name) || (id && (mentions(line, id) || mentions(line, short_id))) ||
+             (name && mentions(line, name))))
+            return (struct spot){clients, (int)i};
+    }
+    return (struct spot){0};
 }
 
 static void find_caller(struct scene *s)
@@ -216,16 +280,15 @@ static void find_caller(struct scene *s)
     const char *status = item_value(s->caller, "client status", NULL);
     int64_t code;
     s->client_status = status && parse_int(status, &code) ? (int)code : -1;
-    const struct bundle_item *clients = bundle_find(s->bundle, "host: clients");
-    s->client_alive = find_in(clients, " checkpoint");
+    s->client_alive = find_client(s);
 }
 
 void scene_make(const struct bundle *b, struct scene *ret)
 {
     *ret = (struct scene){.bundle = b};
     find_processes(ret);
-    find_log(ret);
     find_caller(ret);
+    find_log(ret);
     find_freezer(ret, ret->target, &ret->target_freezer);
     find_freezer(ret, ret->criu, &ret->criu_freezer);
 }

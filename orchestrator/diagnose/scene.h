@@ -32,8 +32,10 @@ struct scene {
     bool rpc;                      /* CRIU was asked over its socket (`criu swrk`): no options */
 
     const struct bundle_item *log; /* CRIU's; NULL: none was found */
-    bool finished;                 /* it says that the dump succeeded */
-    const char *last;              /* its last line, without the time; "" without a log */
+    bool log_is_ours;              /* … and it is known not to be older than the checkpoint */
+    const struct bundle_item *earlier_log; /* of a checkpoint before this one; NULL: none */
+    bool finished;                         /* it says that the dump succeeded */
+    const char *last;                      /* its last line, without the time; "" without a log */
     struct spot last_spot;
     int64_t log_age; /* seconds since it last grew; -1: not known */
 
@@ -45,7 +47,7 @@ struct scene {
     const char *client;       /* "running", "exited", "killed"; NULL: not known */
     int client_status;        /* -1: not known */
     const char *state_after;  /* of the task, after the checkpoint; NULL: not known */
-    struct spot client_alive; /* a client that is still at it, seen on the host */
+    struct spot client_alive; /* a client that is still at it with this container, on the host */
 };
 
 void scene_make(const struct bundle *b, struct scene *ret);

@@ -62,17 +62,18 @@ static bool parse_mark(const struct stream *s, const char *line, size_t len, str
     return false;
 }
 
-static void put(struct stream *s, const char *name, const char *data, size_t len, size_t max,
+/* False: something was left out, which the item says. */
+static bool put(struct stream *s, const char *name, const char *data, size_t len, size_t max,
                 bool tail)
 {
     cleanup_free char *full = xasprintf("%s%s", s->prefix, name);
     if (s->left == 0) {
         bundle_put_missing(s->out, full, "left out: there is too much in all");
-        return;
+        return false;
     }
     size_t take = max < s->left ? max : s->left;
-    bundle_put(s->out, full, data, len, take, tail);
     s->left -= len < take ? len : take;
+    return bundle_put(s->out, full, data, len, take, tail);
 }
 
 /* "==> /proc/1/status <==": a file's name of at least one byte. */
@@ -89,9 +90,8 @@ static void put_file(struct stream *s, const char *name, const char *data, size_
 {
     if (!name)
         return;
-    put(s, name, data, len, max, false);
     /* `head -c` cut it without a word. */
-    if (len == max)
+    if (put(s, name, data, len, max, false) && len == max)
         strbuf_printf(s->out, "~it goes on behind %zu bytes\n", max);
 }
 

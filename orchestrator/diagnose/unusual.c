@@ -29,6 +29,17 @@ static void note_processes(const struct scene *s, struct strv *ret)
                     s->criu->wchan ? s->criu->wchan : "user space");
 }
 
+/* CRIU may wait for a helper, iptables-restore for one. */
+static void note_children(const struct scene *s, struct strv *ret)
+{
+    for (size_t i = 0; s->criu_alive && !s->finished && i < s->bundle->n_processes; i++) {
+        const struct process *p = &s->bundle->processes[i];
+        if (p->ppid == s->criu->pid && p->state && !strchr("ZX", p->state))
+            strv_printf(ret, "%s (process %d), a child of CRIU, is alive in state %c, in %s",
+                        p->name, p->pid, p->state, p->wchan ? p->wchan : "user space");
+    }
+}
+
 static void note_log(const struct scene *s, struct strv *ret)
 {
     int error = item_find(s->log, "Error (");
@@ -40,6 +51,9 @@ static void note_log(const struct scene *s, struct strv *ret)
         strv_printf(ret, "CRIU's log has not grown for %" PRId64 " s", s->log_age);
     if (s->criu_alive && !s->log)
         strv_printf(ret, "CRIU runs and no log of it was found");
+    if (s->earlier_log)
+        strv_printf(ret, "%s is older than this checkpoint, which has no log",
+                    s->earlier_log->name);
 }
 
 static void note_caller(const struct scene *s, struct strv *ret)
@@ -82,6 +96,7 @@ void unusual_find(const struct scene *s, struct strv *ret)
 {
     note_caller(s, ret);
     note_processes(s, ret);
+    note_children(s, ret);
     note_log(s, ret);
     note_kernel(s, ret);
     note_missing(s, ret);

@@ -259,8 +259,8 @@ static int hangs(struct attempt *a, struct proc *p, struct error *err)
 static const struct {
     const char *said, *hint;
 } known_failures[] = {
-    {"not implemented", "the runtime's shim does not know checkpoints: upstream Kata's does not, "
-                        "a patched one is needed"},
+    {": not implemented", "the runtime's shim does not know checkpoints: upstream Kata's does not, "
+                          "a patched one is needed"},
     {"unknown command", "this client knows no checkpoints: nerdctl does from 2.2 on"},
     {"unknown subcommand", "this client knows no checkpoints: nerdctl does from 2.2 on"},
 };

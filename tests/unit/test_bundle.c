@@ -226,6 +226,37 @@ static void what_is_written_can_be_read(void **state)
     assert_string_equal(b.items[5].cut, "6145 bytes are left out");
 }
 
+static void a_name_is_whole_up_to_its_limit(void **state)
+{
+    (void)state;
+    /* What systemd makes of a pod on a node. */
+    static const char cgroup[] =
+        "/sys/fs/cgroup/kubepods.slice/kubepods-burstable.slice/"
+        "kubepods-burstable-pod0f1e2d3c_4b5a_6978_8796_a5b4c3d2e1f0.slice/"
+        "cri-containerd-4f2a9c1b7e6d5f4a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9d8e7f6a5b4c3d2e1f0a.scope/"
+        "a-group-of-the-workload-itself.slice/another-one-that-is-below-it.slice/"
+        "and-one-more-of-a-service-in-it.service/cgroup.events";
+    char longest[2 * BUNDLE_NAME_MAX] = {0};
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    cleanup_bundle struct bundle b = BUNDLE_INIT;
+    cleanup_error struct error err = ERROR_INIT;
+    assert_true(sizeof(cgroup) > 300);
+    bundle_begin(&text);
+    bundle_put_missing(&text, cgroup, "");
+    for (size_t i = 0; i < 2; i++) {
+        memset(longest, i ? 1 : 'x', sizeof(longest) - 1);
+        bundle_put_missing(&text, longest, "");
+    }
+    bundle_end(&text);
+    assert_int_equal(bundle_parse(text.data, text.len, "b", &b, &err), 0);
+    assert_non_null(bundle_find(&b, "%s", cgroup));
+    for (size_t i = 1; i <= 2; i++) {
+        size_t len = strlen(b.items[i].name);
+        assert_in_range(len, BUNDLE_NAME_MAX - 4, BUNDLE_NAME_MAX);
+        assert_string_equal(b.items[i].name + len - 3, "...");
+    }
+}
+
 /* --- the scripts' stream --------------------------------------------------------------------- */
 
 static bool convert(const char *stream, size_t max, struct bundle *ret)
@@ -271,6 +302,37 @@ static void content_cannot_pass_for_a_mark(void **state)
     assert_int_equal(b.items[0].lines.len, 5);
 }
 
+/* A file that fills its limit is said to go on, unless it is said already that something of it is
+ * left out: an item has one such line. */
+static void a_file_says_once_that_it_was_cut(void **state)
+{
+    (void)state;
+    enum { LIMIT = 8192, LONG = 3000 };
+    static const struct {
+        size_t line, max;
+        const char *cut, *missing;
+    } cases[] = {
+        {100, 100000, "it goes on behind 8192 bytes", NULL},
+        {LONG, 100000, "2049 bytes are left out", NULL},
+        {100, 5000, "3192 bytes are left out", NULL},
+        {LONG, 0, NULL, "left out: there is too much in all"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_strbuf struct strbuf stream = STRBUF_INIT;
+        cleanup_bundle struct bundle b = BUNDLE_INIT;
+        strbuf_puts(&stream, "@M files 8192\n==> /x <==\n");
+        for (size_t n = 0; n < LIMIT; n++)
+            strbuf_putc(&stream, n % (cases[i].line + 1) == cases[i].line ? '\n' : 'x');
+        strbuf_puts(&stream, "\n@M end\n");
+        assert_true(convert(strbuf_str(&stream), cases[i].max, &b));
+        assert_int_equal(b.n_items, 1);
+        if (cases[i].missing)
+            assert_string_equal(b.items[0].missing, cases[i].missing);
+        else
+            assert_string_equal(b.items[0].cut, cases[i].cut);
+    }
+}
+
 static void a_stream_is_bounded_in_all(void **state)
 {
     (void)state;
@@ -291,8 +353,10 @@ int main(void)
         cmocka_unit_test(sizes_are_bounded),
         cmocka_unit_test(a_bundle_that_was_cut_off_is_read_as_far_as_it_goes),
         cmocka_unit_test(what_is_written_can_be_read),
+        cmocka_unit_test(a_name_is_whole_up_to_its_limit),
         cmocka_unit_test(a_stream_becomes_items),
         cmocka_unit_test(content_cannot_pass_for_a_mark),
+        cmocka_unit_test(a_file_says_once_that_it_was_cut),
         cmocka_unit_test(a_stream_is_bounded_in_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/fs.h"
+#include "base/parse.h"
 #include "diagnose/diagnose.h"
 #include "diagnose/scene.h"
 
@@ -143,6 +144,10 @@ static void it_is_known_how_long_the_log_is_silent(void **state)
     scene_make(&b, &s);
     assert_true(s.finished);
     assert_in_range(s.log_age, 100, 130);
+    const struct bundle_item *log_state = bundle_find(&b, "log state %s", log);
+    int64_t delay;
+    assert_true(parse_int(item_value(log_state, "delay", NULL), &delay));
+    assert_in_range(delay, 0, 30);
     assert_int_equal(fs_remove_tree(folder, &err), 0);
 }
 

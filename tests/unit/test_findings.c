@@ -194,6 +194,71 @@ static void a_frozen_target_is_told_in_full(void **state)
             fail_msg("no `%s` in:\n%s", parts[i], strbuf_str(&out));
 }
 
+static void blocks_and_inodes_are_told_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bundle, *title, *shown;
+    } cases[] = {
+        {"no-space.df.evidence", "the file system of the images is full", "tmpfs 16 16 0 100%"},
+        {"no-space.full.evidence", "the file system of the images is full", "1018380   0%"},
+        {"no-space.inodes.evidence", "the file system of the images has no free inodes",
+         "25600      0  100%"},
+        {"no-space.inodes-only.evidence", "the file system of the images has no free inodes",
+         "25600      0  100%"},
+        {"no-space.inodes-said.evidence", "the file system of the images has no free inodes",
+         "25600      0  100%"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_strbuf struct strbuf text = STRBUF_INIT;
+        cleanup_bundle struct bundle b = BUNDLE_INIT;
+        cleanup_findings struct findings f = FINDINGS_INIT;
+        read_bundle(cases[i].bundle, &text, &b);
+        findings_make(&b, &f);
+        assert_string_equal(findings_headline(&f), cases[i].title);
+        const struct finding *first = &f.items[0];
+        assert_non_null(strstr(first->evidence[first->n_evidence - 1].text, cases[i].shown));
+    }
+}
+
+static void a_cause_that_no_line_shows_is_only_possible(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bundle;
+        enum certainty certainty;
+    } cases[] = {
+        {"workload-gone.interrupted.evidence", CERTAIN},
+        {"workload-gone.no-log.evidence", POSSIBLE},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_strbuf struct strbuf text = STRBUF_INIT;
+        cleanup_bundle struct bundle b = BUNDLE_INIT;
+        cleanup_findings struct findings f = FINDINGS_INIT;
+        read_bundle(cases[i].bundle, &text, &b);
+        findings_make(&b, &f);
+        assert_int_equal(f.items[0].certainty, cases[i].certainty);
+    }
+}
+
+static void another_criu_is_named_and_not_to_be_killed(void **state)
+{
+    (void)state;
+    static const char *const bundles[] = {"traced.other-criu.evidence",
+                                          "traced.hanging-criu.evidence"};
+    for (size_t i = 0; i < ARRAY_SIZE(bundles); i++) {
+        cleanup_strbuf struct strbuf text = STRBUF_INIT;
+        cleanup_bundle struct bundle b = BUNDLE_INIT;
+        cleanup_findings struct findings f = FINDINGS_INIT;
+        read_bundle(bundles[i], &text, &b);
+        findings_make(&b, &f);
+        assert_string_equal(findings_headline(&f), "the target is traced already, by process 950 "
+                                                   "(criu): CRIU cannot attach");
+        assert_int_equal(f.items[0].certainty, CERTAIN);
+        assert_null(strstr(f.items[0].command, "kill"));
+    }
+}
+
 static void what_no_rule_knows_is_told_with_what_is_unusual(void **state)
 {
     (void)state;
@@ -220,6 +285,72 @@ static void what_no_rule_knows_is_told_with_what_is_unusual(void **state)
                         "  - CRIU runs and no log of it was found\n"
                         "  - the kernel says: task criu:6 blocked for more than 120 seconds\n"
                         "  - the bundle was cut off\n");
+}
+
+static void a_child_of_criu_is_unusual_while_it_hangs(void **state)
+{
+    (void)state;
+    static const char text[] = "kataloop-evidence 1\n[caller]\n|stalled: yes\n[processes]\n"
+                               "|target 5\n|criu 10\n|criu 9\n|child 11\n|child 12\n"
+                               "[/proc/10/status]\n|Name: criu\n|State: S\n|PPid: 9\n"
+                               "[/proc/10/cmdline]\n|criu\n|dump\n|-t\n|5\n"
+                               "[/proc/9/status]\n|Name: criu\n|State: S\n|PPid: 1\n"
+                               "[/proc/9/cmdline]\n|criu\n|dump\n|-t\n|5\n"
+                               "[/proc/11/status]\n|Name: ip\n|State: Z\n|PPid: 9\n"
+                               "[/proc/12/status]\n|Name: ip\n|State: R\n|PPid: 1\n"
+                               "[log /w/dump.log]\n|(00.1) x\nend\n";
+    cleanup_bundle struct bundle b = BUNDLE_INIT;
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_findings struct findings f = FINDINGS_INIT;
+    cleanup_strbuf struct strbuf out = STRBUF_INIT;
+    assert_int_equal(bundle_parse(text, strlen(text), "b", &b, &err), 0);
+    findings_make(&b, &f);
+    findings_text(&f, 0, false, &out);
+    assert_string_equal(strbuf_str(&out),
+                        "no known cause fits; the unusual things are listed\n"
+                        "  - the checkpoint stalled\n"
+                        "  - ip (process 11) has ended and its parent 9 has not waited for it\n"
+                        "  - CRIU (process 9) is alive in state S, in user space\n"
+                        "  - criu (process 10), a child of CRIU, is alive in state S, in user "
+                        "space\n"
+                        "  - CRIU's log ends with: x\n");
+}
+
+static void a_log_of_before_is_no_log_of_this_one(void **state)
+{
+    (void)state;
+    static const char text[] = "kataloop-evidence 1\n[caller]\n|stalled: yes\n|seconds: 11\n"
+                               "[processes]\n|target 5\n[log /w/dump.log]\n"
+                               "|(00.1) Dumping finished successfully\n"
+                               "[log state /w/dump.log]\n|modified: 100\n|now: %d\n%s"
+                               "end\n";
+    static const struct {
+        int now;
+        const char *delay, *want;
+    } cases[] = {
+        {113, "", "CRIU has finished and is reaped, but the request does not return"},
+        {114, "", NULL},
+        {114, "|delay: 1\n", "CRIU has finished and is reaped, but the request does not return"},
+        {118, "|delay: 1\n", NULL},
+        {114, "|delay: -1\n", NULL},
+        {114, "|delay: x\n", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_free char *one = xasprintf(text, cases[i].now, cases[i].delay);
+        cleanup_bundle struct bundle b = BUNDLE_INIT;
+        cleanup_error struct error err = ERROR_INIT;
+        cleanup_findings struct findings f = FINDINGS_INIT;
+        assert_int_equal(bundle_parse(one, strlen(one), "b", &b, &err), 0);
+        findings_make(&b, &f);
+        assert_true(f.hang);
+        if (cases[i].want) {
+            assert_string_equal(findings_headline(&f), cases[i].want);
+            continue;
+        }
+        assert_int_equal(f.n, 0);
+        assert_string_equal(f.unusual.items[f.unusual.len - 1],
+                            "log /w/dump.log is older than this checkpoint, which has no log");
+    }
 }
 
 /* --- anything may come ----------------------------------------------------------------------- */
@@ -340,7 +471,12 @@ int main(void)
         cmocka_unit_test(evidence_stands_on_its_lines),
         cmocka_unit_test(findings_are_shown_as_text_and_as_json),
         cmocka_unit_test(a_frozen_target_is_told_in_full),
+        cmocka_unit_test(blocks_and_inodes_are_told_apart),
+        cmocka_unit_test(a_cause_that_no_line_shows_is_only_possible),
+        cmocka_unit_test(another_criu_is_named_and_not_to_be_killed),
         cmocka_unit_test(what_no_rule_knows_is_told_with_what_is_unusual),
+        cmocka_unit_test(a_child_of_criu_is_unusual_while_it_hangs),
+        cmocka_unit_test(a_log_of_before_is_no_log_of_this_one),
         cmocka_unit_test(any_cut_is_survived),
         cmocka_unit_test(the_frozen_cgroup_is_the_first_difference),
         cmocka_unit_test(what_a_spawner_changes_is_a_difference),
