@@ -10,6 +10,7 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/parse.h"
+#include "base/text.h"
 #include "cmd/session.h"
 #include "logs/collect.h"
 #include "report/sink_terminal.h"
@@ -163,15 +164,18 @@ static int show_past(const struct log_request *r, struct question *q, struct err
     for (size_t i = 0; i < lines.len; i++)
         if (show(q, &lines.items[i], err) < 0)
             return -1;
-    for (size_t i = 0; i < notes.len; i++)
-        fprintf(stderr, "kataloop: not read: %s\n", notes.items[i]);
+    for (size_t i = 0; i < notes.len; i++) {
+        cleanup_free char *note = text_clean_string(notes.items[i]);
+        fprintf(stderr, "kataloop: not read: %s\n", note);
+    }
+    cleanup_free char *name = text_clean_string(q->container.name);
     if (q->shown == 0 && !q->json && !q->container.id)
         fputs("kataloop: no lines in that time (`--since 1h` looks further back)\n", stderr);
     else if (q->shown == 0 && !q->json)
         fprintf(stderr,
                 "kataloop: no lines about %s in that time (`--since 1h` looks further "
                 "back)\n",
-                q->container.name);
+                name);
     return 0;
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# logs --follow on this machine, whose journal is a script here: no line is lost between what was and
-# what comes, and none is shown twice.
+# logs on this machine, whose journal is a script here: --follow loses no line between what was and what
+# comes, and shows none twice. And what goes to a terminal: nothing that steers it.
 . "$(dirname "$0")/../e2e/lib.sh"
 
 mkdir "$scratch/bin"
@@ -45,3 +45,27 @@ has "it says so" "$err" "has ended: nothing more comes of it"
 run "$kataloop" logs latest
 exits "without --follow" 0
 ok "nothing is said of that" not grep -q "has ended" <<<"$err"
+
+# A container whose labels are made to steer the terminal; its guest cannot be asked.
+cat >"$scratch/bin/ctr" <<'SH'
+#!/bin/sh
+case "$*" in
+*" ls "*) echo one ;;
+*) printf '{"Runtime":{"Name":"io.containerd.kata.v2"},"Labels":{"nerdctl/name":"\\u001b[2Jname"},"Spec":{"annotations":{%s}}}\n' \
+    '"io.kubernetes.cri.sandbox-id":"\u001b[2Jpod"' ;;
+esac
+SH
+chmod +x "$scratch/bin/ctr"
+run "$kataloop" logs one
+exits "the logs of a container" 0
+has "its guest's are not read" "$err" "not read: the guest's logs: the guest of pod: " "no lines about name in"
+ok "what was said there cannot steer the terminal" not grep -q $'\033' "$scratch/err"
+
+# Nor can what a failure quotes, of a bundle here; its lines stay lines.
+printf 'kataloop-evidence 9\033]0;title\007\033[2J9\n' >bundle
+run "$kataloop" diagnose bundle
+exits "a bundle of another version" 2
+has "which is said" "$err" "bundle:1: a bundle of version 99; this program reads version"
+ok "without what was hidden in it" not grep -q $'\033' "$scratch/err"
+run "$kataloop" $'no\033[2J\nsuch'
+is "a message of two lines" "$err" $'kataloop: there is no verb `no\nsuch`\n  `kataloop -h` lists them'
