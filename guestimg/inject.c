@@ -200,7 +200,7 @@ static int inject_locked(const struct image_engine *engine, const struct image *
         return -1;
     int result = change_copy(engine, copy, image, job, &ret->notes, &same, err);
     if (result == 0 && !same) {
-        result = publish_replace(image->path, copy, job->keep, &ret->kept, err);
+        result = publish_replace(image->path, copy, job->keep, &ret->kept, &ret->notes, err);
         ret->changed = result == 0;
     }
     if (!ret->changed && unlink(copy) < 0 && errno != ENOENT && result == 0)

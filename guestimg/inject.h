@@ -28,7 +28,8 @@ struct inject_result {
 int inject_parse_put(const char *text, struct image_put *ret, struct error *err);
 void image_put_release(struct image_put *put);
 
-/* Do it. The image is as it was, whole, where this fails. */
+/* Do it. The image is as it was, whole, where this fails; but for a message that it IS replaced
+ * (publish_replace). */
 int inject(struct inject_job *job, struct inject_result *ret, struct error *err);
 void inject_result_release(struct inject_result *r);
 

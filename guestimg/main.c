@@ -262,7 +262,8 @@ static void print_options(void)
            "      --json                           one JSON object on standard output\n"
            "  -h, --help                           this text\n"
            "      --version                        the version of this program\n\n"
-           "exit codes: 0 ok, 1 failed (the image is as it was), 2 usage\n",
+           "exit codes: 0 ok, 1 failed (the image is as it was, unless the message says that it\n"
+           "IS replaced), 2 usage\n",
            DEFAULT_KEEP);
 }
 

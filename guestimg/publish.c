@@ -23,13 +23,33 @@
 
 #include "base/alloc.h"
 #include "base/fs.h"
+#include "guestimg/image.h"
 
 #define COPY_MARK ".guestimg-"
 #define KEPT_MARK ".kept-"
 #define LOCK_MARK ".lock"
 
-/* Entries beside `path` whose names are its name and then `mark`, as whole paths. */
-static int list_beside(const char *path, const char *mark, struct strv *ret, struct error *err)
+/* What stands behind the marks: d a decimal digit, x a hexadecimal one, others themselves. */
+static const char copy_form[] = "xxxxxxxxxxxxxxxx";
+static const char kept_form[] = "dddddddd-dddddd.dddddd-xxxxxxxx";
+
+static bool has_form(const char *text, const char *form)
+{
+    for (; *form && *text; text++, form++) {
+        bool digit = *text >= '0' && *text <= '9';
+        bool good = *form == 'd'   ? digit
+                    : *form == 'x' ? digit || (*text >= 'a' && *text <= 'f')
+                                   : *text == *form;
+        if (!good)
+            return false;
+    }
+    return !*form && !*text;
+}
+
+/* Entries beside `path` whose names are its name, `mark`, and something of that form, as whole
+ * paths. Others that begin so are the user's, or the lock of a version. */
+static int list_beside(const char *path, const char *mark, const char *form, struct strv *ret,
+                       struct error *err)
 {
     cleanup_free char *dir = path_dir(path);
     cleanup_free char *start = xasprintf("%s%s", path_base(path), mark);
@@ -39,7 +59,8 @@ static int list_beside(const char *path, const char *mark, struct strv *ret, str
     const struct dirent *e;
     errno = 0;
     while ((e = readdir(d)))
-        if (strncmp(e->d_name, start, strlen(start)) == 0)
+        if (strncmp(e->d_name, start, strlen(start)) == 0 &&
+            has_form(e->d_name + strlen(start), form))
             strv_push_owned(ret, path_join(dir, e->d_name));
     int saved = errno;
     closedir(d); /* read only */
@@ -49,7 +70,7 @@ static int list_beside(const char *path, const char *mark, struct strv *ret, str
 static int remove_copies(const char *path, struct error *err)
 {
     cleanup_strv struct strv copies = STRV_INIT;
-    if (list_beside(path, COPY_MARK, &copies, err) < 0)
+    if (list_beside(path, COPY_MARK, copy_form, &copies, err) < 0)
         return -1;
     for (size_t i = 0; i < copies.len; i++)
         if (unlink(copies.items[i]) < 0 && errno != ENOENT)
@@ -64,7 +85,7 @@ static int remove_second_names(const char *path, struct error *err)
     struct stat image, version;
     if (stat(path, &image) < 0)
         return errno == ENOENT ? 0 : error_set_errno(err, errno, "looking at `%s`", path);
-    if (list_beside(path, KEPT_MARK, &versions, err) < 0)
+    if (list_beside(path, KEPT_MARK, kept_form, &versions, err) < 0)
         return -1;
     for (size_t i = 0; i < versions.len; i++)
         if (lstat(versions.items[i], &version) == 0 && version.st_dev == image.st_dev &&
@@ -260,7 +281,7 @@ static int by_age(const void *a, const void *b)
 
 int publish_versions(const char *path, struct strv *ret, struct error *err)
 {
-    if (list_beside(path, KEPT_MARK, ret, err) < 0)
+    if (list_beside(path, KEPT_MARK, kept_form, ret, err) < 0)
         return -1;
     if (ret->len > 1)
         qsort(ret->items, ret->len, sizeof(char *), by_age);
@@ -287,19 +308,21 @@ static int keep_version(const char *path, char **ret, struct error *err)
     return 0;
 }
 
-static int prune(const char *path, int keep, struct error *err)
+/* The image is replaced by now: what cannot be removed is no failure. */
+static void prune(const char *path, int keep, struct strbuf *notes)
 {
     cleanup_strv struct strv versions = STRV_INIT;
-    if (publish_versions(path, &versions, err) < 0)
-        return -1;
+    cleanup_error struct error unread = ERROR_INIT;
+    if (publish_versions(path, &versions, &unread) < 0)
+        strbuf_printf(notes, "old versions were not removed: %s\n", unread.message);
     for (size_t i = (size_t)keep; i < versions.len; i++)
         if (unlink(versions.items[i]) < 0 && errno != ENOENT)
-            return error_set_errno(err, errno, "removing the old version `%s`", versions.items[i]);
-    return 0;
+            strbuf_printf(notes, "the old version `%s` could not be removed: %s\n",
+                          versions.items[i], strerror(errno));
 }
 
 int publish_replace(const char *path, const char *copy, int keep, char **ret_kept,
-                    struct error *err)
+                    struct strbuf *notes, struct error *err)
 {
     cleanup_free char *dir = path_dir(path);
     cleanup_free char *kept = NULL;
@@ -314,9 +337,19 @@ int publish_replace(const char *path, const char *copy, int keep, char **ret_kep
         return error_set_errno(err, saved, "renaming `%s` to `%s`", copy, path);
     }
     is_unfinished = 0;
-    if (sync_path(dir, O_RDONLY | O_DIRECTORY, err) < 0 || prune(path, keep, err) < 0)
-        return -1;
+    if (sync_path(dir, O_RDONLY | O_DIRECTORY, err) < 0)
+        return error_wrap(err, "`%s` IS replaced, but that may not outlive a crash", path);
+    prune(path, keep, notes);
     *ret_kept = steal(&kept);
+    return 0;
+}
+
+static int check_version(const char *version, struct error *err)
+{
+    struct image image;
+    if (image_open(version, &image, err) < 0)
+        return error_wrap(err, "putting `%s` back", version);
+    image_release(&image);
     return 0;
 }
 
@@ -337,8 +370,12 @@ int publish_rollback(const char *path, const char *version, char **ret, struct e
         return error_hint(err, "`guestimg list` shows those that are");
     }
     cleanup_free char *dir = path_dir(path);
+    if (check_version(chosen, err) < 0)
+        return -1;
     if (rename(chosen, path) < 0)
         return error_set_errno(err, errno, "putting `%s` back", chosen);
+    if (sync_path(dir, O_RDONLY | O_DIRECTORY, err) < 0)
+        return error_wrap(err, "`%s` IS put back, but that may not outlive a crash", chosen);
     *ret = xstrdup(chosen);
-    return sync_path(dir, O_RDONLY | O_DIRECTORY, err);
+    return 0;
 }

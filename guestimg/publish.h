@@ -3,11 +3,14 @@
  *
  * The copy is made beside the image, changed, flushed, and renamed over it: who has the old file
  * open (a running VM maps it) keeps it. The old file stays as
- * "<image>.kept-<UTC time>-<8 hex digits>", a second name given before the rename. */
+ * "<image>.kept-<YYYYMMDD-HHMMSS.UUUUUU>-<8 hex digits>" (UTC), a second name given before the
+ * rename. An entry whose name is not exactly of that form is no version: it is neither put back nor
+ * removed. */
 #ifndef GUESTIMG_PUBLISH_H
 #define GUESTIMG_PUBLISH_H
 
 #include "base/error.h"
+#include "base/strbuf.h"
 #include "base/strv.h"
 
 /* Take the lock of an image ("<image>.lock"), waiting for whoever has it. Returns the descriptor
@@ -20,12 +23,14 @@ void publish_guard_signals(void);
  * frees *ret_copy and removes the file unless it was published. */
 int publish_copy(const char *path, char **ret_copy, struct error *err);
 /* Put the copy in the image's place. `keep`: how many older versions stay (the image being replaced
- * is one). *ret_kept: the name of the version just kept, owned; NULL with keep 0. */
+ * is one). *ret_kept: the name of the version just kept, owned; NULL with keep 0. A version that
+ * could not be removed is a line in `notes`. The one failure that leaves the image replaced, where
+ * its folder could not be flushed, says so. */
 int publish_replace(const char *path, const char *copy, int keep, char **ret_kept,
-                    struct error *err);
+                    struct strbuf *notes, struct error *err);
 /* Names of the versions kept, youngest first, whole paths. */
 int publish_versions(const char *path, struct strv *ret, struct error *err);
-/* Put a kept version (NULL: the youngest) back. *ret: its name, owned. */
+/* Put a kept version (NULL: the youngest) back, if it is an image. *ret: its name, owned. */
 int publish_rollback(const char *path, const char *version, char **ret, struct error *err);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/strbuf.h"
 #include "base/suggest.h"
+#include "base/text.h"
 #include "cmd/help.h"
 #include "cmd/verb.h"
 
@@ -116,11 +117,22 @@ static const struct verb *find_verb(const char *name, struct error *err)
 /* --- the whole ---------------------------------------------------------------------------------
  */
 
+/* Words of hosts and of files are in it: clean, its lines stay lines. */
+static void say_lines(const char *start, const char *text)
+{
+    cleanup_free char *lines = xstrdup(text);
+    char *rest = lines;
+    for (char *line; (line = strsep(&rest, "\n")); start = "") {
+        cleanup_free char *clean = text_clean_string(line);
+        fprintf(stderr, "%s%s\n", start, clean);
+    }
+}
+
 static void say(const struct error *err)
 {
-    fprintf(stderr, "kataloop: %s\n", err->message ? err->message : "failed");
+    say_lines("kataloop: ", err->message ? err->message : "failed");
     if (err->hint)
-        fprintf(stderr, "  %s\n", err->hint);
+        say_lines("  ", err->hint);
 }
 
 /* What was printed must have gone out: a full disk behind a pipe is a failure too. */

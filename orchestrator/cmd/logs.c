@@ -10,12 +10,17 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/parse.h"
+#include "base/text.h"
 #include "cmd/session.h"
 #include "logs/collect.h"
 #include "report/sink_terminal.h"
 
 #define FIND_TIMEOUT  (60 * NSEC_PER_SEC)
 #define SINCE_DEFAULT (5 * 60 * NSEC_PER_SEC)
+
+/* Microseconds: around a run, for what led to it and what came after; and how far the host's clock
+ * may be from what it is taken for. */
+enum { MARGIN = 1000000 };
 
 static const struct verb_option options[] = {
     OPTION_HOST,
@@ -32,6 +37,9 @@ struct question {
     struct guest_container container; /* id NULL: no container was named */
     struct strv marks;
     struct log_filter filter;
+    int64_t join;     /* what comes is asked for from here on, by the host's clock; 0: it is not */
+    struct strv seen; /* journald's names of lines from then on that were shown as past */
+    bool following;
     bool json, colour;
     size_t shown;
 };
@@ -41,6 +49,7 @@ static void question_release(struct question *q)
     store_run_release(&q->run);
     guest_container_release(&q->container);
     strv_release(&q->marks);
+    strv_release(&q->seen);
 }
 #define cleanup_question __attribute__((cleanup(question_release)))
 
@@ -85,7 +94,6 @@ static int find_run(struct invocation *inv, struct question *q, struct error *er
 static int set_time(const struct invocation *inv, struct transport *host, struct question *q,
                     struct error *err)
 {
-    enum { MARGIN = 1000000 }; /* around a run, microseconds: what led to it, what came after */
     const char *text = invocation_option(inv, "since");
     int64_t since = SINCE_DEFAULT, offset = 0;
     if (text && (!parse_duration(text, &since) || since <= 0)) {
@@ -94,7 +102,9 @@ static int set_time(const struct invocation *inv, struct transport *host, struct
     }
     if (logs_clock_offset(host, &offset, err) < 0)
         return -1;
-    q->filter.since = clock_wall_usec() + offset - since / 1000;
+    int64_t now = clock_wall_usec() + offset;
+    q->filter.since = now - since / 1000;
+    q->join = invocation_option(inv, "follow") ? now - MARGIN : 0;
     if (!q->run.id)
         return 0;
     q->filter.since = q->run.started_us + offset - MARGIN;
@@ -116,11 +126,24 @@ static int find_container(const struct invocation *inv, struct transport *host, 
     return 0;
 }
 
+/* Reading the past takes its time (a guest's up to a minute), and the journal goes on meanwhile:
+ * the two questions overlap, and what both answer is shown once. */
+static bool was_seen(struct question *q, const struct log_line *line)
+{
+    if (!q->join || line->at < q->join || !line->cursor)
+        return false;
+    if (strv_contains(&q->seen, line->cursor))
+        return true;
+    if (!q->following)
+        strv_push(&q->seen, line->cursor);
+    return false;
+}
+
 static int show(void *data, const struct log_line *line, struct error *err)
 {
     struct question *q = data;
     cleanup_strbuf struct strbuf text = STRBUF_INIT;
-    if (!log_filter_wants(&q->filter, line))
+    if (!log_filter_wants(&q->filter, line) || was_seen(q, line))
         return 0;
     if (q->json)
         log_line_print_json(line, &text);
@@ -141,26 +164,30 @@ static int show_past(const struct log_request *r, struct question *q, struct err
     for (size_t i = 0; i < lines.len; i++)
         if (show(q, &lines.items[i], err) < 0)
             return -1;
-    for (size_t i = 0; i < notes.len; i++)
-        fprintf(stderr, "kataloop: not read: %s\n", notes.items[i]);
+    for (size_t i = 0; i < notes.len; i++) {
+        cleanup_free char *note = text_clean_string(notes.items[i]);
+        fprintf(stderr, "kataloop: not read: %s\n", note);
+    }
+    cleanup_free char *name = text_clean_string(q->container.name);
     if (q->shown == 0 && !q->json && !q->container.id)
         fputs("kataloop: no lines in that time (`--since 1h` looks further back)\n", stderr);
     else if (q->shown == 0 && !q->json)
         fprintf(stderr,
                 "kataloop: no lines about %s in that time (`--since 1h` looks further "
                 "back)\n",
-                q->container.name);
+                name);
     return 0;
 }
 
-/* Lines shown already are those up to the last one's time. */
 static int show_coming(struct log_request *r, struct question *q, struct error *err)
 {
-    int64_t offset = 0;
-    if (logs_clock_offset(r->host, &offset, err) < 0)
-        return -1;
-    (void)setvbuf(stdout, NULL, _IOLBF, 0);
-    q->filter.since = clock_wall_usec() + offset;
+    if (q->run.id && strcmp(q->run.outcome, "running") != 0) {
+        fprintf(stderr, "kataloop: run %s has ended: nothing more comes of it\n", q->run.id);
+        return 0;
+    }
+    q->following = true;
+    if (q->filter.since < q->join)
+        q->filter.since = q->join;
     r->since = q->filter.since;
     return logs_follow(r, show, q, err);
 }
@@ -186,9 +213,11 @@ static int run(struct invocation *inv, struct error *err)
         .until = q.filter.until,
         .container = q.container.id ? &q.container : NULL,
     };
+    if (q.join) /* each line at once, into a pipe too */
+        (void)setvbuf(stdout, NULL, _IOLBF, 0);
     if (show_past(&r, &q, err) < 0)
         return -1;
-    return invocation_option(inv, "follow") ? show_coming(&r, &q, err) : 0;
+    return q.join ? show_coming(&r, &q, err) : 0;
 }
 
 const struct verb verb_logs = {

@@ -68,7 +68,8 @@ static const char find_shim[] =
     "PATH=${path:-$PATH}; f=$(command -v containerd-shim-kata-v2) || exit 0; "
     "printf '%s\\n' \"$f\"; stat -L -c %Y -- \"$f\"; grep -c -a -F 'service Checkpoint' -- \"$f\"";
 
-/* When a checkpoint last succeeded on the host, in the store: seconds since 1970; 0: never. */
+/* When a `checkpoint` step last succeeded on the host, in the store: seconds since 1970; 0: never.
+ * The store does not have which runtime it was of. */
 static int last_success(const struct doctor *d, int64_t *ret, struct error *err)
 {
     struct store_run *runs = NULL;
@@ -109,7 +110,9 @@ int check_shim(struct doctor *d, struct check_result *f, struct error *err)
     if (last_success(d, &success, err) < 0)
         return -1;
     if (success > changed)
-        return check_say(f, VERDICT_OK, "%s; checkpoints have succeeded since it was put there",
+        return check_say(f, VERDICT_OK,
+                         "%s; checkpoints have succeeded here since it was put there (of which "
+                         "runtime is not stored)",
                          path);
     if (n_marks > 0) {
         check_say(f, VERDICT_FAIL,

@@ -14,7 +14,7 @@
 
 /* Put the run's own fields. `samples`: of that run. */
 void run_json_put(json_t *to, const struct store_run *run, const struct samples *samples);
-/* The median wall time of the run's checkpoints, nanoseconds; -1: none were measured. */
+/* The median wall time of the run's `checkpoint` steps, nanoseconds; -1: none were measured. */
 double run_checkpoint_median(const struct samples *samples);
 /* "2026-11-24 09:12:33" in the local time zone. The caller frees. */
 char *run_when(const struct store_run *run);

@@ -18,6 +18,7 @@ void samples_release(struct samples *s)
     for (size_t i = 0; i < s->n; i++) {
         free(s->series[i].section);
         free(s->series[i].what);
+        free(s->series[i].kind);
         free(s->series[i].metric);
         free(s->series[i].unit);
         free(s->series[i].values);
@@ -61,13 +62,14 @@ static struct sample_series *series_for(struct samples *s, const struct store_sa
     for (size_t i = 0; i < s->n; i++) {
         struct sample_series *one = &s->series[i];
         if (same(one->section, sample->section) && strcmp(one->what, what) == 0 &&
-            strcmp(one->metric, sample->metric) == 0)
+            same(one->kind, sample->kind) && strcmp(one->metric, sample->metric) == 0)
             return one;
     }
     s->series = xreallocarray(s->series, s->n + 1, sizeof(*s->series));
     s->series[s->n] = (struct sample_series){
         .section = xstrdup(sample->section),
         .what = steal(&what),
+        .kind = xstrdup(sample->kind),
         .metric = xstrdup(sample->metric),
         .unit = xstrdup(sample->unit),
     };
@@ -96,6 +98,7 @@ void samples_add_event(struct samples *s, const struct event *e)
             .sample = e->sample,
             .section = (char *)e->section,
             .label = (char *)e->label,
+            .kind = (char *)e->kind,
             .metric = (char *)e->metrics[i].name,
             .unit = (char *)e->metrics[i].unit,
             .value = e->metrics[i].value,
@@ -116,11 +119,11 @@ int samples_load(struct samples *s, struct store *store, const char *run, struct
     return 0;
 }
 
-const struct sample_series *samples_find(const struct samples *s, const char *what,
+const struct sample_series *samples_find(const struct samples *s, const char *kind,
                                          const char *metric)
 {
     for (size_t i = 0; i < s->n; i++)
-        if (s->series[i].n > 0 && (!what || strcmp(s->series[i].what, what) == 0) &&
+        if (s->series[i].n > 0 && (!kind || same(s->series[i].kind, kind)) &&
             strcmp(s->series[i].metric, metric) == 0)
             return &s->series[i];
     return NULL;
@@ -158,7 +161,7 @@ static void add_row(struct table *t, const struct sample_series *series, size_t 
 
 static bool same_step(const struct sample_series *a, const struct sample_series *b)
 {
-    return same(a->section, b->section) && strcmp(a->what, b->what) == 0;
+    return same(a->section, b->section) && strcmp(a->what, b->what) == 0 && same(a->kind, b->kind);
 }
 
 /* "timed-checkpoint: checkpoint, 10 samples, 2 warm-ups left out" */

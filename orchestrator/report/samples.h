@@ -13,6 +13,7 @@
 struct sample_series {
     char *section; /* recipe; NULL: none */
     char *what;    /* the step's label without its number: "checkpoint" */
+    char *kind;    /* the step's; NULL: not known */
     char *metric, *unit;
     double *values; /* in the order they were measured, warm-ups left out */
     size_t n;
@@ -36,8 +37,9 @@ void samples_add(struct samples *s, const struct store_sample *sample);
 /* Other events than EVENT_SAMPLE are ignored. */
 void samples_add_event(struct samples *s, const struct event *e);
 int samples_load(struct samples *s, struct store *store, const char *run, struct error *err);
-/* The first series of that metric that has values; of any step where `what` is NULL. NULL: none. */
-const struct sample_series *samples_find(const struct samples *s, const char *what,
+/* The first series of that metric that has values, of a step of that kind (NULL: of any). NULL:
+ * none. */
+const struct sample_series *samples_find(const struct samples *s, const char *kind,
                                          const char *metric);
 
 /* Append a table for each step that was measured (n, median, max, min and p95 of each figure, the

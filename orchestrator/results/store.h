@@ -68,7 +68,8 @@ struct store_step {
 struct store_sample {
     int step, sample; /* -1: warm-up */
     char *section;    /* recipe, or NULL */
-    char *label;      /* of the step; read only, kept with the steps */
+    char *label;      /* of the step, as is its kind: read only, kept with the steps */
+    char *kind;       /* NULL: not known */
     char *metric, *unit;
     double value;
 };

@@ -104,7 +104,8 @@ int store_samples(struct store *s, const char *run, struct store_sample **ret, s
 {
     sqlite3_stmt *stmt =
         store_prepare(s, err,
-                      "SELECT a.idx, a.section, a.sample, a.metric, a.unit, a.value, b.label"
+                      "SELECT a.idx, a.section, a.sample, a.metric, a.unit, a.value, b.label,"
+                      " b.kind"
                       " FROM samples a LEFT JOIN steps b ON b.run = a.run AND b.idx = a.idx"
                       " WHERE a.run = ? ORDER BY a.rowid",
                       "s", run);
@@ -121,6 +122,7 @@ int store_samples(struct store *s, const char *run, struct store_sample **ret, s
             .unit = store_text(stmt, 4),
             .value = sqlite3_column_double(stmt, 5),
             .label = store_text(stmt, 6),
+            .kind = store_text(stmt, 7),
         };
     }
     sqlite3_finalize(stmt);
@@ -138,6 +140,7 @@ void store_samples_free(struct store_sample *samples, size_t n)
     for (size_t i = 0; i < n; i++) {
         free(samples[i].section);
         free(samples[i].label);
+        free(samples[i].kind);
         free(samples[i].metric);
         free(samples[i].unit);
     }

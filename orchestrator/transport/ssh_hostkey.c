@@ -35,13 +35,52 @@ static const char *known_name(const struct ssh *s, int *ret_port)
     return s->settings.alias ? s->settings.alias : s->settings.host;
 }
 
-static LIBSSH2_KNOWNHOSTS *read_known(struct ssh *s)
+/* A file as one string, "" where there is none. What cannot be read may know the host. */
+static int read_file(const char *file, struct strbuf *ret, struct error *err)
+{
+    cleanup_error struct error failure = ERROR_INIT;
+    if (fs_read(file, KNOWN_HOSTS_MAX, ret, &failure) < 0) {
+        if (failure.errnum == ENOENT)
+            return 0;
+        error_move(err, &failure);
+        return error_wrap(err, "looking for known hosts");
+    }
+    for (char *p = ret->data; (p = memchr(p, '\0', (size_t)(ret->data + ret->len - p)));)
+        *p = '?';
+    return 0;
+}
+
+/* A line that is none is passed over, as ssh does: libssh2's own reading of a file ends there, and
+ * whoever stands behind it would be a stranger. */
+static int read_lines(struct ssh *s, LIBSSH2_KNOWNHOSTS *known, char *text, struct error *err)
+{
+    for (char *line; text && (line = strsep(&text, "\n"));) {
+        size_t len = strlen(line);
+        len -= len > 0 && line[len - 1] == '\r';
+        line[len] = '\0';
+        int result = libssh2_knownhost_readline(known, line, len, LIBSSH2_KNOWNHOST_FILE_OPENSSH);
+        if (result == LIBSSH2_ERROR_ALLOC)
+            return ssh_error(s, "reading known_hosts", err);
+    }
+    return 0;
+}
+
+/* NULL with err. */
+static LIBSSH2_KNOWNHOSTS *read_known(struct ssh *s, struct error *err)
 {
     LIBSSH2_KNOWNHOSTS *known = libssh2_knownhost_init(s->session);
-    for (size_t i = 0; known && i < s->settings.known_hosts.len; i++) /* one not there is fine */
-        (void)libssh2_knownhost_readfile(known, s->settings.known_hosts.items[i],
-                                         LIBSSH2_KNOWNHOST_FILE_OPENSSH);
-    return known;
+    int result = known ? 0 : ssh_error(s, "reading known_hosts", err);
+    for (size_t i = 0; i < s->settings.known_hosts.len && result == 0; i++) {
+        cleanup_strbuf struct strbuf text = STRBUF_INIT;
+        result = read_file(s->settings.known_hosts.items[i], &text, err);
+        if (result == 0)
+            result = read_lines(s, known, text.data, err);
+    }
+    if (result == 0)
+        return known;
+    if (known)
+        libssh2_knownhost_free(known);
+    return NULL;
 }
 
 static int check(const struct ssh *s, LIBSSH2_KNOWNHOSTS *known, const char *key, size_t len,
@@ -56,7 +95,8 @@ static int check(const struct ssh *s, LIBSSH2_KNOWNHOSTS *known, const char *key
 
 void ssh_hostkey_prefer_known(struct ssh *s)
 {
-    LIBSSH2_KNOWNHOSTS *known = read_known(s);
+    cleanup_error struct error untold = ERROR_INIT; /* the check after the handshake tells it */
+    LIBSSH2_KNOWNHOSTS *known = read_known(s, &untold);
     if (!known)
         return;
     cleanup_strbuf struct strbuf first = STRBUF_INIT, others = STRBUF_INIT;
@@ -103,7 +143,7 @@ static char *find_line(const struct ssh *s, const char *base64, const char *mark
         cleanup_error struct error unread = ERROR_INIT;
         cleanup_strbuf struct strbuf text = STRBUF_INIT;
         const char *file = s->settings.known_hosts.items[i];
-        if (fs_read(file, KNOWN_HOSTS_MAX, &text, &unread) < 0)
+        if (read_file(file, &text, &unread) < 0)
             continue;
         int number = 1;
         char *rest = text.data;
@@ -229,9 +269,9 @@ int ssh_hostkey_check(struct ssh *s, struct error *err)
     if (revoked)
         return error_set(err, ERR_UNREACHABLE, "the host key %s of %s is revoked (%s)", offered,
                          s->settings.host, revoked);
-    LIBSSH2_KNOWNHOSTS *known = read_known(s);
+    LIBSSH2_KNOWNHOSTS *known = read_known(s, err);
     if (!known)
-        return ssh_error(s, "reading known_hosts", err);
+        return -1;
     struct libssh2_knownhost *entry = NULL;
     int result = -1;
     switch (check(s, known, key, len, known_type, &entry)) {

@@ -103,6 +103,49 @@ run "$guestimg" rollback "$image"
 is "and what a death left between keeping and renaming is no version" \
     "$(agent | sha256sum | cut -d ' ' -f 1)" "$now"
 
+# Others' files that are called much like a version or a copy.
+kept() { "$guestimg" list "$image" --json | grep -o kept-; }
+wanted=$(beside "$image")
+run "$guestimg" inject "$image.kept-${wanted#*.kept-}" --put "$scratch/agent3:/etc/other" --keep 0
+exits "a version can be injected into" 0
+echo mine >"$image.kept-golden"
+cp "$image.kept-golden" "$image.kept-99990101-000000.000000-0000000G"
+cp "$image.kept-golden" "$image.kept-99990101-000000.000000-000000000"
+mkdir "$image.guestimg-mine"
+theirs=$(beside "$image")
+is "no version but the one" "$(kept | wc -l)" 1
+run "$guestimg" rollback "$image" --to "$(basename "$image.kept-golden")"
+exits "one is not put back" 1
+has "as it is no version" "$err" "there is no version \`$(basename "$image.kept-golden")\`"
+run inject 2 --keep 1
+run inject 3 --keep 0
+exits "nor removed, with none to keep" 0
+is "they are there" "$(beside "$image")" "$(grep -vFx "$wanted" <<<"$theirs")"
+run inject 4
+run "$guestimg" rollback "$image"
+exits "the youngest" 0
+is "is the youngest version" "$(agent)" "agent 3"
+rm -r "$image.kept-golden" "$image".kept-9999* "$image.guestimg-mine" "$image".kept-*.lock
+
+# A version that is no image any more, and one that cannot be removed (a folder stands for it).
+: >"$image.kept-20990101-000000.000000-00000000"
+before=$(sum "$image")
+run "$guestimg" rollback "$image"
+exits "an empty version is not put back" 1
+has "it is named" "$err" "putting \`$image.kept-20990101-000000.000000-00000000\` back: " "is no guest image"
+is "the image stays" "$(sum "$image")" "$before"
+rm "$image".kept-2099*
+stuck=$image.kept-20000101-000000.000000-00000000
+mkdir "$stuck"
+run inject 1 --keep 1 --json
+exits "an old version that cannot be removed" 0
+is "is a note" "$(json notes.0)" "the old version \`$stuck\` could not be removed: Is a directory"
+is "the image is replaced" "$(json changed) $(agent)" "true agent 1"
+run inject 2 --keep 1
+has "as text too" "$out" "notes          the old version \`$stuck\` could not be removed"
+is "others are removed" "$(kept | wc -l)" 2
+rmdir "$stuck"
+
 # Odd names and places.
 mkdir "$scratch/a b?offset=1"
 odd="$scratch/a b?offset=1/it's \"an\" image?.img"

@@ -298,6 +298,7 @@ static void add_sample(struct samples *s, const char *label, int number, double 
     const struct metric metrics[] = {{"wall", "ns", wall}, {"still_running", "bool", alive}};
     const struct event e = {.type = EVENT_SAMPLE,
                             .label = label,
+                            .kind = "checkpoint",
                             .section = "timed-checkpoint",
                             .sample = number,
                             .metrics = metrics,

@@ -20,6 +20,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/fs.h"
 #include "tests/unit/support/sshd.h"
 #include "transport/transport.h"
 
@@ -433,6 +434,54 @@ static void a_changed_host_key_is_always_refused(void **state)
         refuses((struct host_spec){.host_key_policy = (enum host_key_policy)policy}, message, hint);
 }
 
+/* Lines that are none stand before the one that knows the host. */
+static void a_broken_line_hides_no_changed_host_key(void **state)
+{
+    (void)state;
+    NEEDS_SSHD();
+    static const struct {
+        const char *text;
+        size_t len;
+    } broken[] = {{"garbage\n", 8}, {"host ssh-rsa AA\n", 16}, {"a\0b\n", 4}, {"\r\n", 2}};
+    cleanup_free char *known = in_place(&place, "known");
+    cleanup_free char *other_file = in_place(&place, "other.pub");
+    cleanup_free char *key_file = in_place(&place, "host.pub");
+    cleanup_free char *other = text_of(other_file);
+    cleanup_free char *key = text_of(key_file); /* "KIND KEY COMMENT" */
+    size_t kind = strcspn(key, " ") + 1;
+    key[kind + strcspn(key + kind, " \n")] = '\0';
+    for (size_t i = 0; i < ARRAY_SIZE(broken); i++) {
+        cleanup_error struct error err = ERROR_INIT;
+        cleanup_strbuf struct strbuf text = STRBUF_INIT;
+        strbuf_add(&text, broken[i].text, broken[i].len);
+        strbuf_printf(&text, "[127.0.0.1]:%d %s", place.main.port, other);
+        assert_int_equal(fs_write_atomic(known, text.data, text.len, 0600, &err), 0);
+        assert_int_equal(reach((struct host_spec){.host_key_policy = HOST_KEY_ACCEPT_NEW}, &err),
+                         -1);
+        assert_int_equal(err.code, ERR_UNREACHABLE);
+        assert_non_null(strstr(err.message, "has CHANGED"));
+        assert_non_null(strstr(err.message, "line 2"));
+
+        strbuf_truncate(&text, broken[i].len);
+        strbuf_printf(&text, "[127.0.0.1]:%d %s\r\n", place.main.port, key);
+        assert_int_equal(fs_write_atomic(known, text.data, text.len, 0600, &err), 0);
+        reaches((struct host_spec){.host_key_policy = HOST_KEY_STRICT});
+    }
+}
+
+static void known_hosts_that_cannot_be_read_are_named(void **state)
+{
+    (void)state;
+    NEEDS_SSHD();
+    cleanup_free char *folder = in_place(&place, ".");
+    cleanup_error struct error err = ERROR_INIT;
+    const struct host_spec spec = {.known_hosts = folder, .host_key_policy = HOST_KEY_ACCEPT_NEW};
+    assert_int_equal(reach(spec, &err), -1);
+    cleanup_free char *message =
+        xasprintf("looking for known hosts: reading `%s`: Is a directory", folder);
+    assert_string_equal(err.message, message);
+}
+
 /* The host is known by an ecdsa key and offers an ed25519 one: not to be taken for a new host. */
 static void another_kind_of_key_is_a_changed_one_too(void **state)
 {
@@ -620,6 +669,8 @@ int main(void)
         TEST(asked_about_an_unknown_one_anything_else_refuses),
         TEST(with_nobody_to_ask_an_unknown_one_is_refused),
         TEST(a_changed_host_key_is_always_refused),
+        TEST(a_broken_line_hides_no_changed_host_key),
+        TEST(known_hosts_that_cannot_be_read_are_named),
         TEST(another_kind_of_key_is_a_changed_one_too),
         TEST(a_revoked_host_key_is_refused),
         TEST(hashed_names_are_understood),

@@ -15,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "base/fs.h"
+#include "report/run_json.h"
 #include "results/sink_store.h"
 #include "results/store_schema.h"
 
@@ -414,6 +415,47 @@ static void a_run_becomes_rows(void **state)
     assert_int_equal(containers.len, 2);
 }
 
+/* A run of one step that takes 2 s. */
+static void run_step(struct store *store, const char *run, const char *kind, const char *label)
+{
+    cleanup_error struct error err = ERROR_INIT;
+    const struct metric wall = {"wall", "ns", 2e9};
+    struct event_sink sink = sink_store_new(store, run, NULL);
+    begin(sink);
+    emit(sink, (struct event){.type = EVENT_STEP_START, .step = 0, .label = label, .kind = kind});
+    emit(sink, (struct event){.type = EVENT_SAMPLE,
+                              .step = 0,
+                              .label = label,
+                              .sample = 1,
+                              .metrics = &wall,
+                              .n_metrics = 1});
+    emit(sink, (struct event){.type = EVENT_RUN_END, .step = -1});
+    assert_int_equal(sink.close(sink.self, &err), 0);
+}
+
+static void the_time_of_a_checkpoint_is_that_of_checkpoint_steps(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *kind, *label;
+        double median;
+    } cases[] = {
+        {"checkpoint", "checkpoint 1/1", 2e9}, {"checkpoint", "mine", 2e9},
+        {"criu", "criu by hand 1/1", -1},      {"restore", "restore", -1},
+        {"run", "checkpoint 1/1", -1},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_error struct error err = ERROR_INIT;
+        cleanup_samples struct samples samples = SAMPLES_INIT;
+        cleanup_free char *run = xasprintf("run-%zu", i);
+        run_step(f->store, run, cases[i].kind, cases[i].label);
+        assert_int_equal(samples_load(&samples, f->store, run, &err), 0);
+        assert_int_equal(samples.n, 1);
+        if (run_checkpoint_median(&samples) != cases[i].median)
+            fail_msg("%s: %g", cases[i].label, run_checkpoint_median(&samples));
+    }
+}
+
 static bool dirty_after(struct store *store, char *run, const struct error *undo,
                         const struct error *failure)
 {
@@ -457,6 +499,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_full_disk_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_locked_file_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_run_becomes_rows, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_time_of_a_checkpoint_is_that_of_checkpoint_steps,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_run_stays_dirty_where_something_may_be_left, set_up,
                                         tear_down),
     };

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# logs on this machine, whose journal is a script here: --follow loses no line between what was and what
+# comes, and shows none twice. And what goes to a terminal: nothing that steers it.
+. "$(dirname "$0")/../e2e/lib.sh"
+
+mkdir "$scratch/bin"
+export HOME=$scratch JOURNAL=$scratch/journal PATH=$scratch/bin:$PATH
+cat >"$scratch/bin/journalctl" <<'SH'
+#!/bin/sh
+# Asked about the past it knows one line, and another one comes right after. Both are what follows.
+entry() {
+    printf '{"__REALTIME_TIMESTAMP":"%s","MESSAGE":"%s","__CURSOR":"%s","SYSLOG_IDENTIFIER":"containerd"}\n' \
+        "$(date +%s%6N)" "$1" "$1"
+}
+case "$*" in
+*--unit=containerd*--follow* | *--follow*--unit=containerd*) cat "$JOURNAL" && exec sleep 100 ;;
+*--follow*) exec sleep 100 ;;
+*--unit=containerd*) entry first | tee "$JOURNAL" && entry second >>"$JOURNAL" ;;
+esac
+SH
+chmod +x "$scratch/bin/journalctl"
+cd "$scratch" || exit
+cat >kataloop.yaml <<YAML
+version: 1
+hosts: {here: {ssh: local, workspace: $scratch, become: none}}
+workflows: {w: {host: here, steps: [run: "true"]}}
+YAML
+
+"$kataloop" logs --follow >follow 2>&1 &
+follower=$!
+for _ in $(seq 100); do
+    ! grep -q second follow || break
+    sleep 0.1
+done
+kill -TERM "$follower"
+wait "$follower"
+is "--follow ends when it is asked to" "$?" 130
+is "each line is there once" "$(awk '$2 == "containerd" { print $3 }' follow)" $'first\nsecond'
+
+run "$kataloop" run
+exits "a run" 0
+run timeout 30 "$kataloop" logs latest --follow
+exits "a run that has ended is not followed" 0
+has "it says so" "$err" "has ended: nothing more comes of it"
+run "$kataloop" logs latest
+exits "without --follow" 0
+ok "nothing is said of that" not grep -q "has ended" <<<"$err"
+
+# A container whose labels are made to steer the terminal; its guest cannot be asked.
+cat >"$scratch/bin/ctr" <<'SH'
+#!/bin/sh
+case "$*" in
+*" ls "*) echo one ;;
+*) printf '{"Runtime":{"Name":"io.containerd.kata.v2"},"Labels":{"nerdctl/name":"\\u001b[2Jname"},"Spec":{"annotations":{%s}}}\n' \
+    '"io.kubernetes.cri.sandbox-id":"\u001b[2Jpod"' ;;
+esac
+SH
+chmod +x "$scratch/bin/ctr"
+run "$kataloop" logs one
+exits "the logs of a container" 0
+has "its guest's are not read" "$err" "not read: the guest's logs: the guest of pod: " "no lines about name in"
+ok "what was said there cannot steer the terminal" not grep -q $'\033' "$scratch/err"
+
+# Nor can what a failure quotes, of a bundle here; its lines stay lines.
+printf 'kataloop-evidence 9\033]0;title\007\033[2J9\n' >bundle
+run "$kataloop" diagnose bundle
+exits "a bundle of another version" 2
+has "which is said" "$err" "bundle:1: a bundle of version 99; this program reads version"
+ok "without what was hidden in it" not grep -q $'\033' "$scratch/err"
+run "$kataloop" $'no\033[2J\nsuch'
+is "a message of two lines" "$err" $'kataloop: there is no verb `no\nsuch`\n  `kataloop -h` lists them'
