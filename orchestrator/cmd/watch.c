@@ -7,6 +7,7 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/fs.h"
+#include "base/text.h"
 #include "cmd/round.h"
 #include "watch/trees.h"
 
@@ -76,8 +77,9 @@ static int reload(struct invocation *inv, struct session *s, struct transport **
     cleanup_error struct error err = ERROR_INIT;
     inv->told = false;
     if (session_open(inv, &fresh, &err) < 0) {
+        cleanup_free char *message = text_clean_string(err.message);
         if (!inv->told)
-            fprintf(stderr, "kataloop: %s\n", err.message);
+            fprintf(stderr, "kataloop: %s\n", message);
         return -1;
     }
     /* Another file may mean another host, or another way to it. */

@@ -420,7 +420,7 @@ static void run_step(struct store *store, const char *run, const char *kind, con
 {
     cleanup_error struct error err = ERROR_INIT;
     const struct metric wall = {"wall", "ns", 2e9};
-    struct event_sink sink = sink_store_new(store, run, NULL);
+    struct event_sink sink = sink_store_new(store, run, NULL, "a@b");
     begin(sink);
     emit(sink, (struct event){.type = EVENT_STEP_START, .step = 0, .label = label, .kind = kind});
     emit(sink, (struct event){.type = EVENT_SAMPLE,
