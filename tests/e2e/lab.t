@@ -27,8 +27,9 @@ is "it reaches no network" "$(on_host sh -c 'timeout 3 bash -c "</dev/tcp/192.0.
 # --- an `up` that is interrupted ---------------------------------------------------------------
 interrupted() {
     local other
-    set -m # a process group of its own, in which Ctrl-C is not ignored
-    LAB_NAME=$LAB_NAME-interrupted "$lab" up >/dev/null 2>&1 &
+    set -m # a process group of its own
+    # Whoever runs this in the background has Ctrl-C ignored, and a shell cannot take that back.
+    LAB_NAME=$LAB_NAME-interrupted env --default-signal=INT "$lab" up >/dev/null 2>&1 &
     other=$!
     set +m
     wait_for 60 test -s "$(dirname "$LAB_KNOWN_HOSTS")-interrupted/pid" || return 1
