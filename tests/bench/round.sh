@@ -14,6 +14,9 @@ figures=(
     "own|less the injection and what they took, s|by hand|kataloop run|"
     "memory|peak memory, MB||kataloop run|<=40"
 )
+notes="Cargo and nerdctl do the same work on both sides (row \"took of it\"), and what is left is mostly commands
+that an emulated host takes long to start: the targets are those of a real one. 20 s of the round by hand
+are fixed sleeps."
 prepare() { prepare_rounds; }
 measure() {
     edit_agent
