@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/parse.h"
 #include "base/suggest.h"
+#include "base/text.h"
 #include "guestimg/inject.h"
 #include "guestimg/publish.h"
 
@@ -368,9 +369,12 @@ static int finish(const struct arguments *a, json_t *out, int result, struct err
         put_text(out, "error", err->message);
         put_text(out, "hint", err->hint);
     } else if (result < 0) {
-        fprintf(stderr, "guestimg: %s\n", err->message);
+        /* Words of libguestfs and names out of the image are in it. */
+        cleanup_free char *message = text_clean_string(err->message);
+        cleanup_free char *hint = text_clean_string(err->hint);
+        fprintf(stderr, "guestimg: %s\n", message);
         if (err->hint)
-            fprintf(stderr, "  %s\n", err->hint);
+            fprintf(stderr, "  %s\n", hint);
     }
     if (a->json) {
         char *text = json_dumps(out, JSON_COMPACT);

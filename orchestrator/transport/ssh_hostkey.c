@@ -147,9 +147,11 @@ static char *find_line(const struct ssh *s, const char *base64, const char *mark
             continue;
         int number = 1;
         char *rest = text.data;
-        for (char *line; rest && (line = strsep(&rest, "\n")); number++)
-            if (strstr(line, base64) && (!marker || strncmp(line, marker, strlen(marker)) == 0))
+        for (char *line; rest && (line = strsep(&rest, "\n")); number++) {
+            const char *start = line + strspn(line, " \t");
+            if (strstr(line, base64) && (!marker || strncmp(start, marker, strlen(marker)) == 0))
                 return *ret_file = file, xasprintf("%s line %d", file, number);
+        }
     }
     return NULL;
 }

@@ -505,7 +505,7 @@ static void a_revoked_host_key_is_refused(void **state)
     cleanup_free char *good = text_of(known);
     cleanup_free char *key_file = in_place(&place, "host.pub");
     cleanup_free char *key = text_of(key_file);
-    cleanup_free char *text = xasprintf("%s@revoked * %s", good, key);
+    cleanup_free char *text = xasprintf("%s  @revoked * %s", good, key);
     write_text(known, text);
     cleanup_free char *offered = fingerprint_of("host.pub");
     cleanup_free char *message =
