@@ -70,10 +70,9 @@ int round_run(const struct session *s, struct store *store, const struct round_o
         sink_folder_new(state, run, &folder_sink, &folder, err) < 0)
         return -1;
     struct events *events = events_new();
-    events_add(events,
-               sink_store_new(
-                   store, run, folder,
-                   value_get_string(s->plan->host, "ssh"))); /* first: others read what it wrote */
+    const char *address = value_get_string(s->plan->host, "ssh");
+    /* First: others read what it wrote. */
+    events_add(events, sink_store_new(store, run, folder, address));
     events_add(events, folder_sink);
     add_screen(events, options, run);
 
