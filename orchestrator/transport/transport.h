@@ -85,7 +85,8 @@ int proc_start(struct transport *t, const struct command *cmd, struct proc **ret
                struct error *err);
 
 /* Pump all that moves until one of `procs` has new output or has ended, the deadline passes
- * (ERR_TIMEOUT), or a stop is asked for. The procs may live on different transports of this
+ * (ERR_TIMEOUT; also where output comes without a pause), or a stop is asked for. A deadline of 0:
+ * look once. The procs may live on different transports of this
  * thread. NULL entries are skipped. Returns 0 with the index of one that has news. */
 int proc_wait_any(struct proc *const *procs, size_t n, int64_t deadline, size_t *ret_index,
                   struct error *err);
