@@ -61,6 +61,50 @@ static void each_bundle(visit_fn *visit)
 
 /* --- what is found --------------------------------------------------------------------------- */
 
+/* A bundle with what is found in it. */
+struct judged {
+    struct strbuf text;
+    struct bundle b;
+    struct findings f;
+};
+
+#define JUDGED_INIT {STRBUF_INIT, BUNDLE_INIT, FINDINGS_INIT}
+#define cleanup_judged __attribute__((cleanup(judged_release)))
+
+static void judged_release(struct judged *j)
+{
+    findings_release(&j->f);
+    bundle_release(&j->b);
+    strbuf_release(&j->text);
+}
+
+static void judge_file(const char *name, struct judged *ret)
+{
+    read_bundle(name, &ret->text, &ret->b);
+    findings_make(&ret->b, &ret->f);
+}
+
+static void judge_text(const char *text, struct judged *ret)
+{
+    cleanup_error struct error err = ERROR_INIT;
+    strbuf_puts(&ret->text, text);
+    if (bundle_parse(ret->text.data, ret->text.len, "text", &ret->b, &err) < 0)
+        fail_msg("%s", err.message);
+    findings_make(&ret->b, &ret->f);
+}
+
+/* All that is said of `text`. */
+static void assert_told(const char *text, const char *want)
+{
+    cleanup_judged struct judged j = JUDGED_INIT;
+    cleanup_strbuf struct strbuf out = STRBUF_INIT;
+    judge_text(text, &j);
+    assert_int_equal(j.f.n, 0);
+    assert_true(j.f.hang);
+    findings_text(&j.f, 0, false, &out);
+    assert_string_equal(strbuf_str(&out), want);
+}
+
 static void check_name(const char *name, const char *data, size_t len, const struct bundle *b)
 {
     (void)data;
@@ -169,16 +213,14 @@ static void findings_are_shown_as_text_and_as_json(void **state)
 static void a_frozen_target_is_told_in_full(void **state)
 {
     (void)state;
-    cleanup_strbuf struct strbuf text = STRBUF_INIT, out = STRBUF_INIT;
-    cleanup_bundle struct bundle b = BUNDLE_INIT;
-    cleanup_findings struct findings f = FINDINGS_INIT;
-    read_bundle("frozen-target.v2.evidence", &text, &b);
-    findings_make(&b, &f);
-    assert_true(f.hang);
-    assert_string_equal(findings_headline(&f),
+    cleanup_judged struct judged j = JUDGED_INIT;
+    cleanup_strbuf struct strbuf out = STRBUF_INIT;
+    judge_file("frozen-target.v2.evidence", &j);
+    assert_true(j.f.hang);
+    assert_string_equal(findings_headline(&j.f),
                         "the target's cgroup is frozen, and CRIU was not told to thaw it (no "
                         "--freeze-cgroup)");
-    findings_text(&f, 100, false, &out);
+    findings_text(&j.f, 100, false, &out);
     static const char *const parts[] = {
         "1. certain: the target's cgroup is frozen",
         "frozen 1",
@@ -210,13 +252,10 @@ static void blocks_and_inodes_are_told_apart(void **state)
          "25600      0  100%"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        cleanup_strbuf struct strbuf text = STRBUF_INIT;
-        cleanup_bundle struct bundle b = BUNDLE_INIT;
-        cleanup_findings struct findings f = FINDINGS_INIT;
-        read_bundle(cases[i].bundle, &text, &b);
-        findings_make(&b, &f);
-        assert_string_equal(findings_headline(&f), cases[i].title);
-        const struct finding *first = &f.items[0];
+        cleanup_judged struct judged j = JUDGED_INIT;
+        judge_file(cases[i].bundle, &j);
+        assert_string_equal(findings_headline(&j.f), cases[i].title);
+        const struct finding *first = &j.f.items[0];
         assert_non_null(strstr(first->evidence[first->n_evidence - 1].text, cases[i].shown));
     }
 }
@@ -232,12 +271,9 @@ static void a_cause_that_no_line_shows_is_only_possible(void **state)
         {"workload-gone.no-log.evidence", POSSIBLE},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        cleanup_strbuf struct strbuf text = STRBUF_INIT;
-        cleanup_bundle struct bundle b = BUNDLE_INIT;
-        cleanup_findings struct findings f = FINDINGS_INIT;
-        read_bundle(cases[i].bundle, &text, &b);
-        findings_make(&b, &f);
-        assert_int_equal(f.items[0].certainty, cases[i].certainty);
+        cleanup_judged struct judged j = JUDGED_INIT;
+        judge_file(cases[i].bundle, &j);
+        assert_int_equal(j.f.items[0].certainty, cases[i].certainty);
     }
 }
 
@@ -247,15 +283,12 @@ static void another_criu_is_named_and_not_to_be_killed(void **state)
     static const char *const bundles[] = {"traced.other-criu.evidence",
                                           "traced.hanging-criu.evidence"};
     for (size_t i = 0; i < ARRAY_SIZE(bundles); i++) {
-        cleanup_strbuf struct strbuf text = STRBUF_INIT;
-        cleanup_bundle struct bundle b = BUNDLE_INIT;
-        cleanup_findings struct findings f = FINDINGS_INIT;
-        read_bundle(bundles[i], &text, &b);
-        findings_make(&b, &f);
-        assert_string_equal(findings_headline(&f), "the target is traced already, by process 950 "
+        cleanup_judged struct judged j = JUDGED_INIT;
+        judge_file(bundles[i], &j);
+        assert_string_equal(findings_headline(&j.f), "the target is traced already, by process 950 "
                                                    "(criu): CRIU cannot attach");
-        assert_int_equal(f.items[0].certainty, CERTAIN);
-        assert_null(strstr(f.items[0].command, "kill"));
+        assert_int_equal(j.f.items[0].certainty, CERTAIN);
+        assert_null(strstr(j.f.items[0].command, "kill"));
     }
 }
 
@@ -267,16 +300,7 @@ static void what_no_rule_knows_is_told_with_what_is_unusual(void **state)
                                "|State: D (disk sleep)\n[/proc/6/wchan]\n|rpc_wait\n"
                                "[/proc/6/cmdline]\n|criu\n|dump\n|-t\n|5\n[dmesg]\n"
                                "|task criu:6 blocked for more than 120 seconds\n";
-    cleanup_bundle struct bundle b = BUNDLE_INIT;
-    cleanup_error struct error err = ERROR_INIT;
-    cleanup_findings struct findings f = FINDINGS_INIT;
-    cleanup_strbuf struct strbuf out = STRBUF_INIT;
-    assert_int_equal(bundle_parse(text, strlen(text), "b", &b, &err), 0);
-    findings_make(&b, &f);
-    assert_int_equal(f.n, 0);
-    assert_true(f.hang);
-    findings_text(&f, 0, false, &out);
-    assert_string_equal(strbuf_str(&out),
+    assert_told(text,
                         "note: the bundle was cut off; what is missing was not judged\n\n"
                         "no known cause fits; the unusual things are listed\n"
                         "  - the checkpoint stalled\n"
@@ -299,14 +323,7 @@ static void a_child_of_criu_is_unusual_while_it_hangs(void **state)
                                "[/proc/11/status]\n|Name: ip\n|State: Z\n|PPid: 9\n"
                                "[/proc/12/status]\n|Name: ip\n|State: R\n|PPid: 1\n"
                                "[log /w/dump.log]\n|(00.1) x\nend\n";
-    cleanup_bundle struct bundle b = BUNDLE_INIT;
-    cleanup_error struct error err = ERROR_INIT;
-    cleanup_findings struct findings f = FINDINGS_INIT;
-    cleanup_strbuf struct strbuf out = STRBUF_INIT;
-    assert_int_equal(bundle_parse(text, strlen(text), "b", &b, &err), 0);
-    findings_make(&b, &f);
-    findings_text(&f, 0, false, &out);
-    assert_string_equal(strbuf_str(&out),
+    assert_told(text,
                         "no known cause fits; the unusual things are listed\n"
                         "  - the checkpoint stalled\n"
                         "  - ip (process 11) has ended and its parent 9 has not waited for it\n"
@@ -337,18 +354,15 @@ static void a_log_of_before_is_no_log_of_this_one(void **state)
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         cleanup_free char *one = xasprintf(text, cases[i].now, cases[i].delay);
-        cleanup_bundle struct bundle b = BUNDLE_INIT;
-        cleanup_error struct error err = ERROR_INIT;
-        cleanup_findings struct findings f = FINDINGS_INIT;
-        assert_int_equal(bundle_parse(one, strlen(one), "b", &b, &err), 0);
-        findings_make(&b, &f);
-        assert_true(f.hang);
+        cleanup_judged struct judged j = JUDGED_INIT;
+        judge_text(one, &j);
+        assert_true(j.f.hang);
         if (cases[i].want) {
-            assert_string_equal(findings_headline(&f), cases[i].want);
+            assert_string_equal(findings_headline(&j.f), cases[i].want);
             continue;
         }
-        assert_int_equal(f.n, 0);
-        assert_string_equal(f.unusual.items[f.unusual.len - 1],
+        assert_int_equal(j.f.n, 0);
+        assert_string_equal(j.f.unusual.items[j.f.unusual.len - 1],
                             "log /w/dump.log is older than this checkpoint, which has no log");
     }
 }
