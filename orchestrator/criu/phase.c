@@ -53,6 +53,20 @@ static void take_line(struct criu_phase *p, const char *text, size_t len)
     criu_log_line_release(&line);
 }
 
+void criu_phase_filter(struct strbuf *ret)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(phases); i++) {
+        strbuf_puts(ret, "\\,");
+        for (const char *c = phases[i].start; *c; c++) {
+            if (strchr("\\,.[*^$", *c)) /* special in a basic regular expression */
+                strbuf_putc(ret, '\\');
+            strbuf_putc(ret, *c);
+        }
+        strbuf_puts(ret, ",p\n");
+    }
+    strbuf_puts(ret, "$p");
+}
+
 void criu_phase_add(struct criu_phase *p, const char *data, size_t len)
 {
     for (size_t i = 0; i < len; i++) {

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/strbuf.h"
+
 /* The log as it comes, in pieces of any size. */
 struct criu_phase {
     const char *name; /* "seizing the processes" …; NULL: nothing was said yet. Static */
@@ -22,5 +24,8 @@ struct criu_phase {
 
 /* Take the next bytes of the log. Lines that say nothing of a phase change `last` alone. */
 void criu_phase_add(struct criu_phase *p, const char *data, size_t len);
+/* Append a script for `sed -n` that leaves of a log what criu_phase_add() makes something of: the
+ * lines that begin a phase, and the last one. */
+void criu_phase_filter(struct strbuf *ret);
 
 #endif

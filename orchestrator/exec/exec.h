@@ -62,8 +62,9 @@ struct exec {
     struct run_checkpoint checkpoint;
     struct replaced_image *replaced;
     size_t n_replaced;
-    char *guestimg;         /* path of guestimg on the host, once it is there */
-    char *image_path;       /* what `kata-runtime env` says, once asked */
+    unsigned clients; /* a bit of each of container_clients[] that the host is known to have */
+    char *guestimg;   /* path of guestimg on the host, once it is there */
+    char *image_path; /* what `kata-runtime env` says, once asked */
     const char *run_folder; /* local folder of this run's artifacts; borrowed; NULL: none */
 };
 

@@ -27,8 +27,9 @@ static int output_state(struct exec *x, const struct plan_step *step, struct str
 {
     if (!value_get_string(step->subject, "output"))
         return 0;
-    cleanup_free char *output = step_build_output(x, step->subject);
-    return step_stat_file(x, output, false, ret, err);
+    cleanup_strv struct strv output = STRV_INIT;
+    strv_push_owned(&output, step_build_output(x, step->subject));
+    return step_stat_files(x, &output, false, ret, err);
 }
 
 /* The compiler's errors, where its output has any, else its last lines. */
@@ -79,7 +80,7 @@ static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, 
     if (output_state(x, step, &now, err) < 0)
         return -1;
     cleanup_free char *path = step_build_output(x, step->subject);
-    if (strstr(strbuf_str(&now), " absent\n")) {
+    if (now.len == 0) {
         error_set(err, ERR_FAILED, "the build succeeded but left no `%s`", path);
         return error_hint(err, "set `output` of build `%s` to the file that its command makes",
                           value_get_string(step->args, "build"));

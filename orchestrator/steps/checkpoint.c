@@ -131,6 +131,8 @@ struct attempt {
     struct run_container *container;
     char *folder; /* of the host; owned */
     bool leave_running;
+    int64_t stall_after;      /* ns */
+    const char *evidence;     /* name of a file; NULL: none of its start */
     struct strv client, argv; /* the client's words; the same, timed */
     struct command cmd;
     struct checkpoint_watch watch;
@@ -182,7 +184,8 @@ static int prepare(struct attempt *a, struct error *err)
         return -1;
     if (a->watch.why_not)
         return exec_note(x, err, "the checkpoint is not watched: %s", a->watch.why_not);
-    return 0;
+    /* Evidence of its start needs the guest first. */
+    return a->evidence ? 0 : checkpoint_watch_begin(&a->watch, x, a->stall_after, err);
 }
 
 /* Examine what happened, with what is known here. */
@@ -347,11 +350,11 @@ static int client_over(void *data, bool *ret, struct error *err)
 /* Evidence before anything hangs, where it is asked for. */
 static int witness(struct attempt *a, struct proc *client, struct error *err)
 {
-    const char *name = value_get_string(a->step->args, "evidence");
-    if (!name)
+    if (!a->evidence)
         return 0;
     if (!a->watch.guest)
-        return exec_note(a->x, err, "no evidence is in %s: the checkpoint is not watched", name);
+        return exec_note(a->x, err, "no evidence is in %s: the checkpoint is not watched",
+                         a->evidence);
     const struct run_container *c = a->container;
     const struct diagnose_spec spec = {.container = c->id,
                                        .name = c->name,
@@ -360,7 +363,7 @@ static int witness(struct attempt *a, struct proc *client, struct error *err)
                                        .client = CLIENT_RUNNING,
                                        .held = true,
                                        .leave_running = a->leave_running};
-    cleanup_free char *file = xasprintf("%s" BUNDLE_SUFFIX, name);
+    cleanup_free char *file = xasprintf("%s" BUNDLE_SUFFIX, a->evidence);
     return witness_take(a->x, a->watch.guest, &spec, file, client_over, client, err);
 }
 
@@ -373,9 +376,8 @@ static int attempt(struct attempt *a, struct error *err)
     if (proc_start(x->host, &a->cmd, &p, err) < 0)
         return -1;
     bool stalled = false;
-    int64_t stall_after = value_get_duration(a->step->args, "stall_after", 10 * NSEC_PER_SEC);
     if (witness(a, p, err) < 0 ||
-        checkpoint_watch_wait(&a->watch, x, p, stall_after, &stalled, err) < 0) {
+        checkpoint_watch_wait(&a->watch, x, p, a->stall_after, &stalled, err) < 0) {
         cleanup_error struct error unheard = ERROR_INIT; /* why it is ended is what is told */
         if (!transport_is_lost(x->host) && proc_kill(p, 5 * NSEC_PER_SEC, &unheard) < 0)
             error_hint(err, "the client may still run on %s: %s", transport_name(x->host),
@@ -408,6 +410,9 @@ static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, 
         .step = step,
         .container = c,
         .leave_running = value_get_bool(step->args, "leave_running", true),
+        .stall_after = value_get_duration(step->args, "stall_after", 10 * NSEC_PER_SEC),
+        .evidence = value_get_string(step->args, "evidence"),
+        .watch = CHECKPOINT_WATCH_INIT,
     };
     int result = prepare(&a, err);
     if (result == 0)

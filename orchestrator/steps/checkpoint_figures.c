@@ -41,37 +41,29 @@ void checkpoint_timed_command(const struct strv *client, struct strv *ret)
     strv_extend(ret, client);
 }
 
-static int image_bytes(struct exec *x, const char *folder, double *ret, struct error *err)
+/* The size of the images, and CRIU's own figures where it has left them on the host: a number, a
+ * line's end, and the file's bytes. */
+static int figures_on_host(struct exec *x, const char *folder, double *ret_bytes,
+                           struct strbuf *ret_stats, struct error *err)
 {
     cleanup_strv struct strv argv = STRV_INIT;
     strv_push_all(&argv, "sh", "-c",
-                  "[ ! -d \"$1/images\" ] || find \"$1/images\" -type f -printf '%s\\n' | "
-                  "awk '{ s += $1 } END { printf \"%d\\n\", s }'",
+                  "{ [ ! -d \"$1/images\" ] || find \"$1/images\" -type f -printf '%s\\n'; } | "
+                  "awk '{ s += $1 } END { printf \"%d\\n\", s }'; "
+                  "for f in \"$1/work/stats-dump\" \"$1/images/stats-dump\"; do "
+                  "if [ -f \"$f\" ]; then exec head -c 65536 \"$f\"; fi; done",
                   "sh", folder, NULL);
     const struct command cmd = {.argv = &argv, .become = true};
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     if (exec_check_command(x, &cmd, "measuring the images", &r, err) < 0)
         return -1;
-    strbuf_rtrim(&r.out);
+    const char *eol = memchr(strbuf_str(&r.out), '\n', r.out.len);
+    if (!eol)
+        return error_set(err, ERR_FAILED, "measuring the images: no number came");
+    cleanup_free char *number = xstrndup(r.out.data, (size_t)(eol - r.out.data));
     int64_t bytes;
-    *ret = parse_int(strbuf_str(&r.out), &bytes) ? (double)bytes : 0;
-    return 0;
-}
-
-/* CRIU's own figures, where it has left them on the host. */
-static int figures_on_host(struct exec *x, const char *folder, struct strbuf *ret,
-                           struct error *err)
-{
-    cleanup_strv struct strv argv = STRV_INIT;
-    strv_push_all(&argv, "sh", "-c",
-                  "for f in \"$1/work/stats-dump\" \"$1/images/stats-dump\"; do "
-                  "if [ -f \"$f\" ]; then head -c 65536 \"$f\"; exit; fi; done",
-                  "sh", folder, NULL);
-    const struct command cmd = {.argv = &argv, .become = true};
-    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    if (exec_check_command(x, &cmd, "reading CRIU's figures", &r, err) < 0)
-        return -1;
-    strbuf_add(ret, r.out.data, r.out.len);
+    *ret_bytes = parse_int(number, &bytes) ? (double)bytes : 0;
+    strbuf_add(ret_stats, eol + 1, (size_t)(r.out.data + r.out.len - eol - 1));
     return 0;
 }
 
@@ -111,8 +103,7 @@ int checkpoint_figures_read(struct exec *x, const char *folder, struct guest *gu
 {
     cleanup_strbuf struct strbuf bytes = STRBUF_INIT;
     cleanup_free char *beside = guest && log ? path_dir(log) : NULL;
-    if (image_bytes(x, folder, &ret->image_bytes, err) < 0 ||
-        figures_on_host(x, folder, &bytes, err) < 0)
+    if (figures_on_host(x, folder, &ret->image_bytes, &bytes, err) < 0)
         return -1;
     if (bytes.len == 0 && beside && figures_in_guest(x, guest, beside, &bytes, err) < 0)
         return -1;

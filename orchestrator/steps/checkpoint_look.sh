@@ -1,16 +1,20 @@
-# checkpoint_look ID OFFSET LOG PID…: how far the CRIU of a container's checkpoint is.
+# checkpoint_look ID LONGEST [FILTER]: how far the CRIU of a container's checkpoint is, now and then.
 #
-# Prints "criu TICKS PID…" (processor time of CRIU's processes, and which they are), "log PATH" (of
-# CRIU's log, once it is known), an empty line, and what the log holds from byte OFFSET on, 64 KiB at
-# most. A CRIU is the container's where the process it dumps has the ID in its cgroup, or where the
-# command line of CRIU, or of a process it descends from, has it; or where it is one of the PIDs known
-# already. Runs now and then while something is measured, so nearly all of it is done by the
-# shell itself.
-id=$1 offset=$2 log=$3
-shift 3
-known=" $* "
-ticks=0
-ours='' others=''
+# Each look prints "criu TICKS PID…" (processor time of CRIU's processes and of what they have started,
+# and which they are), "log OFFSET PATH" (of CRIU's log, once it is known, and how much of it was read),
+# "data LENGTH", and so many bytes of what was read since the last look: 64 KiB at most; or with FILTER,
+# a script for `sed -n`, of all that was added what that leaves. Between two looks it waits for fifty times what the last one took, half a
+# second at least and LONGEST hundredths of a second at most; 0: one look. TERM ends it with a last one.
+#
+# A CRIU is the container's where the process it dumps has the ID in its cgroup, or where the command
+# line of CRIU, or of a process it descends from, has it. Looks run beside what is measured: so one
+# shell stays for all of them, gives way to everything else, and starts hardly any other program.
+id=$1 longest=$2 filter=${3:-}
+ours='' log='' offset=0 opened='' last=''
+LC_ALL=C
+export LC_ALL
+[ "$longest" -eq 0 ] || renice -n 19 "$$" >/dev/null 2>&1
+trap 'last=yes' TERM
 
 # Sets $name, $parent and $spent (with what children had that have ended) of process $1.
 read_stat() {
@@ -52,7 +56,8 @@ is_ours() {
     [ -z "$target" ] || ! in_container "$target" || return 0
     p=$1 depth=0
     while [ "$p" -gt 1 ] && [ "$depth" -lt 6 ]; do
-        ! grep -qF -e "$id" "/proc/$p/cmdline" 2>/dev/null || return 0
+        # Of a line, busybox' grep reads what stands before a NUL.
+        ! tr '\0' '\n' 2>/dev/null <"/proc/$p/cmdline" | grep -qF -e "$id" || return 0
         read_stat "$p" || return 1
         p=$parent depth=$((depth + 1))
     done
@@ -73,34 +78,103 @@ $(ls -l "/proc/$1/fd" 2>/dev/null)
 LINKS
 }
 
-for folder in /proc/[0-9]*; do
-    pid=${folder#/proc/}
-    read_stat "$pid" || continue
-    if [ "$name" != criu ]; then
-        others="$others $parent:$spent"
-        continue
+# Process $1, where it is a CRIU, with what it has started: CRIU waits for that, as for
+# iptables-restore, and then that moves.
+add() {
+    case " $alive " in *" $1 "*) return ;; esac
+    read_stat "$1" && [ "$name" = criu ] || return
+    alive="$alive $1"
+    ticks=$((ticks + spent))
+    [ -n "$log" ] || find_log "$1"
+    kids=''
+    read -r kids 2>/dev/null <"/proc/$1/task/$1/children"
+    for kid in $kids; do
+        read_stat "$kid" || continue
+        if [ "$name" = criu ]; then
+            case " $alive " in *" $kid "*) continue ;; esac
+            alive="$alive $kid"
+        fi
+        ticks=$((ticks + spent))
+    done
+}
+
+# Everything is gone through only while no CRIU is known that runs.
+find_criu() {
+    ticks=0 alive=''
+    for pid in $ours; do add "$pid"; done
+    if [ -z "$alive" ]; then
+        for folder in /proc/[0-9]*; do
+            name=''
+            read -r name 2>/dev/null <"$folder/comm"
+            [ "$name" != criu ] || ! is_ours "${folder#/proc/}" || add "${folder#/proc/}"
+        done
     fi
-    sum=$spent
-    case $known in
-    *" $pid "*) ;;
-    *) is_ours "$pid" || continue ;;
-    esac
-    ours="$ours $pid"
-    ticks=$((ticks + sum))
-    [ -n "$log" ] || find_log "$pid"
+    ours=$alive
+}
+
+read_log() {
+    piece=''
+    # A dump may be over between two looks: then its log lies where Kata's agents put it.
+    [ -n "$log" ] || [ -z "$last" ] || for found in /tmp/criu-checkpoint-*"$id"*/work/criu-dump.log; do
+        [ ! -f "$found" ] || log=$found
+    done
+    [ -n "$log" ] || return
+    [ -n "$opened" ] || { command exec 3<"$log"; } 2>/dev/null || return
+    opened=yes
+    piece=$(
+        trap '' TERM
+        if [ -n "$filter" ]; then
+            sed -n "$filter" <&3
+        else
+            dd bs=65536 count=1 <&3 2>/dev/null
+        fi
+        echo .
+    )
+    piece=${piece%.}
+    [ "${#piece}" -le 65536 ] || piece=''
+    read -r _ offset <"/proc/$$/fdinfo/3"
+}
+
+say() {
+    printf 'criu %s%s\n%sdata %s\n%s' "$ticks" "$ours" "${log:+log $offset $log
+}" "${#piece}" "$piece" || exit
+}
+
+look() {
+    find_criu
+    read_log
+    say
+    pieces=1
+    while [ -n "$last" ] && [ -n "$piece" ] && [ "$pieces" -lt 64 ]; do
+        read_log
+        say
+        pieces=$((pieces + 1))
+    done
+}
+
+# Sets $now: hundredths of a second.
+read_clock() {
+    read -r up _ </proc/uptime
+    now=$((${up%.*} * 100 + 1${up#*.} - 100))
+}
+
+# Where `sleep` knows whole seconds only, one more.
+pause() {
+    sleep "$(($1 / 100)).$(($1 / 10 % 10))$(($1 % 10))" 2>/dev/null || [ -n "$last" ] ||
+        sleep "$(($1 / 100 + 1))"
+}
+
+[ "$longest" -gt 0 ] || last=yes
+begun=0 now=0
+look
+while [ -z "$last" ]; do
+    gap=$(((now - begun) * 50))
+    [ "$gap" -ge 50 ] || gap=50
+    [ "$begun" -gt 0 ] && [ "$gap" -le "$longest" ] || gap=$longest
+    pause "$gap"
+    read_clock
+    begun=$now
+    look
+    read_clock
 done
-# CRIU waits for what it starts, as iptables-restore: that moves too.
-for other in $others; do
-    case " $ours " in
-    *" ${other%:*} "*) ticks=$((ticks + ${other#*:})) ;;
-    esac
-done
-# A dump may be over between two looks: then its log lies where Kata's agents put it.
-[ -n "$log" ] || for found in /tmp/criu-checkpoint-*"$id"*/work/criu-dump.log; do
-    [ ! -f "$found" ] || log=$found
-done
-echo "criu $ticks$ours"
-[ -z "$log" ] || echo "log $log"
-echo
-[ -z "$log" ] || tail -c "+$((offset + 1))" "$log" 2>/dev/null | head -c 65536
 exit 0

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A checkpoint, watched: a look now and then. The looks run in the guest, beside CRIU; what they
- * cost the checkpoint is measured by tests/bench/watcher.sh. */
+ * A checkpoint, watched: a look now and then, by one script that stays in the guest beside CRIU.
+ * What that costs the checkpoint is measured by tests/bench/watcher.sh. */
 #include "steps/checkpoint_watch.h"
 
 #include <stdlib.h>
@@ -14,22 +14,23 @@
 
 extern const char script_checkpoint_look[], script_checkpoint_host[];
 
-#define PACE      (500 * NSEC_PER_MSEC) /* no more often than this */
-#define LOOK_TIME (20 * NSEC_PER_SEC)   /* the longest one look may take, in an emulated guest */
+#define LOOK_TIME (20 * NSEC_PER_SEC) /* the longest one look may take, in an emulated guest */
 #define OPEN_TIME (20 * NSEC_PER_SEC)
+#define FOLLOW    (500 * NSEC_PER_MSEC) /* between two looks at a log that is shown */
 #define TICK      (100 * NSEC_PER_MSEC)
 /* containerd moves a little when it has nothing to do: more clock ticks than this in a second are
  * work (of 100, by what Linux calls USER_HZ). */
 #define IDLE_TICKS 3
-/* A look may cost 2 % of the time between two; and there are so many in `stall_after` at least. */
-enum { COST_SHARE = 50, LOOKS_PER_STALL = 5 };
+/* However much one costs (checkpoint_look.sh), there are so many looks in `stall_after`; and no
+ * piece of the log that one brings is longer. */
+enum { LOOKS_PER_STALL = 5, PIECE_MAX = 65536 };
 
 /* What moves, as one look saw it. */
 struct motion {
     size_t criu;    /* how many of its processes were seen until then */
     int64_t ticks;  /* theirs */
-    int64_t host;   /* of the host's side; -1: not looked at */
     int64_t offset; /* in the log */
+    int64_t host;   /* of the host's side; -1: not looked at */
     int64_t at;     /* when that was; nanoseconds */
 };
 
@@ -56,24 +57,28 @@ int checkpoint_watch_open(struct checkpoint_watch *w, struct exec *x, struct run
 
 void checkpoint_watch_release(struct checkpoint_watch *w)
 {
+    cleanup_error struct error unheard = ERROR_INIT; /* a guest that is gone has ended them */
+    if (w->looking)
+        (void)guest_stop(w->guest, &unheard);
     free(w->id);
     free(w->log);
     free(w->why_not);
     strv_release(&w->pids);
-    strbuf_release(&w->fresh);
+    strbuf_release(&w->said);
     *w = (struct checkpoint_watch)CHECKPOINT_WATCH_INIT;
 }
 
-/* --- one look --------------------------------------------------------------------------------- */
+/* --- what the looks say ------------------------------------------------------------------------
+ */
 
-/* "criu TICKS PID…" */
-static void take_processes(struct checkpoint_watch *w, char *line, struct motion *m)
+/* "TICKS PID…" */
+static void take_processes(struct checkpoint_watch *w, const char *text)
 {
+    cleanup_free char *line = xstrdup(text);
     char *rest = line;
-    (void)strsep(&rest, " ");
     const char *ticks = strsep(&rest, " ");
-    if (!ticks || !parse_int(ticks, &m->ticks))
-        m->ticks = 0;
+    if (!parse_int(ticks, &w->ticks))
+        w->ticks = 0;
     w->criu_runs = false;
     for (char *pid; rest && (pid = strsep(&rest, " "));) {
         int64_t number;
@@ -85,41 +90,154 @@ static void take_processes(struct checkpoint_watch *w, char *line, struct motion
     }
 }
 
-static void take_log(struct checkpoint_watch *w, struct criu_phase *phase, const char *data,
-                     size_t len)
+/* "OFFSET PATH" */
+static void take_place(struct checkpoint_watch *w, const char *text)
 {
-    w->offset += (int64_t)len;
-    criu_phase_add(phase, data, len);
-    strbuf_add(&w->fresh, data, len);
-    if (phase->name)
-        w->phase = phase->name;
+    const char *path = strchr(text, ' ');
+    cleanup_free char *offset = path ? xstrndup(text, (size_t)(path - text)) : NULL;
+    if (!path || path[1] != '/' || !parse_int(offset, &w->offset))
+        return;
+    if (!w->log)
+        w->log = xstrdup(path + 1);
 }
 
-/* Lines up to an empty one, then bytes of the log. */
-static void take_look(struct checkpoint_watch *w, struct criu_phase *phase, struct strbuf *out,
-                      struct motion *m)
+static int take_log(struct checkpoint_watch *w, struct exec *x, const char *data, size_t len,
+                    struct error *err)
 {
-    char *at = out->data, *end = out->data + out->len;
-    while (at < end) {
-        char *newline = memchr(at, '\n', (size_t)(end - at));
-        if (!newline)
-            return;
-        *newline = '\0';
-        char *line = at;
-        at = newline + 1;
-        if (!*line)
-            break;
-        if (strncmp(line, "criu ", 5) == 0)
-            take_processes(w, line, m);
-        else if (strncmp(line, "log /", 5) == 0 && !w->log)
-            w->log = xstrdup(line + 4);
-    }
-    if (at < end)
-        take_log(w, phase, at, (size_t)(end - at));
+    criu_phase_add(&w->phase, data, len);
+    return w->follow && len > 0 ? exec_output(x, data, len, false, err) : 0;
 }
+
+/* One look: lines up to "data LENGTH", and so many bytes. *ret_used: how many bytes it has of what
+ * was said; 0: its end has not come yet. */
+static int take_look(struct checkpoint_watch *w, struct exec *x, size_t *ret_used,
+                     struct error *err)
+{
+    const char *from = strbuf_str(&w->said), *end = from + w->said.len;
+    *ret_used = 0;
+    for (const char *at = from, *eol; (eol = memchr(at, '\n', (size_t)(end - at))); at = eol + 1) {
+        cleanup_free char *line = xstrndup(at, (size_t)(eol - at));
+        int64_t len;
+        if (strncmp(line, "criu ", 5) == 0) {
+            take_processes(w, line + 5);
+        } else if (strncmp(line, "log ", 4) == 0) {
+            take_place(w, line + 4);
+        } else if (strncmp(line, "data ", 5) != 0 || !parse_int(line + 5, &len) || len < 0 ||
+                   len > PIECE_MAX) {
+            return error_set(err, ERR_FAILED, "what a look at CRIU says is not understood");
+        } else if (end - eol - 1 >= len) {
+            *ret_used = (size_t)(eol + 1 - from) + (size_t)len;
+            return take_log(w, x, eol + 1, (size_t)len, err);
+        } else {
+            return 0;
+        }
+    }
+    return 0;
+}
+
+/* All that was said. *ret_any: was there a whole look among it? */
+static int take_looks(struct checkpoint_watch *w, struct exec *x, bool *ret_any, struct error *err)
+{
+    *ret_any = false;
+    for (size_t used; w->said.len > 0; strbuf_consume(&w->said, used)) {
+        if (take_look(w, x, &used, err) < 0)
+            return -1;
+        if (used == 0)
+            return 0;
+        *ret_any = true;
+        w->looked = clock_now();
+    }
+    return 0;
+}
+
+static void hear(void *data, const char *bytes, size_t len, bool is_err)
+{
+    struct checkpoint_watch *w = data;
+    if (!is_err)
+        strbuf_add(&w->said, bytes, len);
+}
+
+/* Take what has come, waiting for it until `until`. *ret_any as in take_looks(). */
+static int listen(struct checkpoint_watch *w, struct exec *x, int64_t until, bool *ret_any,
+                  struct error *err)
+{
+    bool done;
+    if (guest_advance(w->guest, until, &done, err) < 0) {
+        w->looking = false;
+        return -1;
+    }
+    w->looking = !done;
+    if (take_looks(w, x, ret_any, err) < 0)
+        return -1;
+    if (done)
+        return error_set(err, ERR_FAILED, "the looks at CRIU have ended");
+    if (clock_now() - w->looked > w->longest + LOOK_TIME)
+        return error_set(err, ERR_TIMEOUT, "the guest has not answered for a while");
+    return 0;
+}
+
+/* The last look, which comes with the end. */
+static int end_looks(struct checkpoint_watch *w, struct exec *x, struct error *err)
+{
+    bool any;
+    w->looking = false;
+    if (guest_stop(w->guest, err) < 0)
+        return -1;
+    return take_looks(w, x, &any, err);
+}
+
+/* One look fails, and nothing is watched any more; no reason to leave the checkpoint. */
+static int give_up(struct checkpoint_watch *w, struct exec *x, struct error *why, struct error *err)
+{
+    if (is_fatal(why)) {
+        error_move(err, why);
+        return -1;
+    }
+    cleanup_error struct error unheard = ERROR_INIT; /* what came before it is what is told */
+    if (w->looking)
+        (void)guest_stop(w->guest, &unheard);
+    w->looking = false;
+    w->guest = NULL;
+    w->why_not = xstrdup(why->message);
+    return exec_note(x, err, "the checkpoint is not watched any further: %s", why->message);
+}
+
+static int begin(struct checkpoint_watch *w, struct exec *x, struct error *err)
+{
+    cleanup_strv struct strv argv = STRV_INIT;
+    strv_push_all(&argv, "sh", "-c", script_checkpoint_look, "sh", w->id, NULL);
+    strv_printf(&argv, "%lld", (long long)(w->longest / (10 * NSEC_PER_MSEC)));
+    cleanup_strbuf struct strbuf filter = STRBUF_INIT;
+    criu_phase_filter(&filter);
+    if (!w->follow)
+        strv_push(&argv, strbuf_str(&filter));
+    const struct guest_command cmd = {
+        .argv = &argv, .output = hear, .output_data = w, .live = true};
+    if (guest_start(w->guest, &cmd, DEADLINE_NEVER, err) < 0)
+        return -1;
+    w->looking = true;
+    w->looked = clock_now();
+    for (bool any = false; !any;) {
+        events_tick(x->events);
+        if (listen(w, x, deadline_in(TICK), &any, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int checkpoint_watch_begin(struct checkpoint_watch *w, struct exec *x, int64_t stall_after,
+                           struct error *err)
+{
+    cleanup_error struct error failure = ERROR_INIT;
+    w->longest = w->follow ? FOLLOW : stall_after / LOOKS_PER_STALL;
+    return begin(w, x, &failure) < 0 ? give_up(w, x, &failure, err) : 0;
+}
+
+/* --- does anything move? ----------------------------------------------------------------------
+ */
 
 /* Nothing of CRIU runs: it has not begun, or it has ended and the rest is the host's. */
-static int look_at_host(struct exec *x, struct motion *m, struct error *err)
+static int look_at_host(struct exec *x, int64_t *ret, struct error *err)
 {
     cleanup_strv struct strv argv = STRV_INIT;
     strv_push_all(&argv, "sh", "-c", script_checkpoint_host, NULL);
@@ -128,31 +246,8 @@ static int look_at_host(struct exec *x, struct motion *m, struct error *err)
     if (transport_run(x->host, &cmd, deadline_in(LOOK_TIME), &r, err) < 0)
         return -1;
     strbuf_rtrim(&r.out);
-    if (!parse_int(strbuf_str(&r.out), &m->host))
-        m->host = -1;
-    return 0;
-}
-
-static int look(struct checkpoint_watch *w, struct exec *x, struct criu_phase *phase,
-                struct motion *m, struct error *err)
-{
-    cleanup_strv struct strv argv = STRV_INIT;
-    strv_push_all(&argv, "sh", "-c", script_checkpoint_look, "sh", w->id, NULL);
-    strv_printf(&argv, "%lld", (long long)w->offset);
-    strv_push(&argv, w->log ? w->log : "");
-    strv_extend(&argv, &w->pids);
-    const struct guest_command cmd = {.argv = &argv};
-    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    if (guest_run(w->guest, &cmd, deadline_in(LOOK_TIME), &r, err) < 0)
-        return -1;
-    m->host = -1;
-    m->at = clock_now();
-    strbuf_truncate(&w->fresh, 0);
-    take_look(w, phase, &r.out, m);
-    m->criu = w->pids.len;
-    m->offset = w->offset;
-    if (w->follow && exec_output(x, w->fresh.data, w->fresh.len, false, err) < 0)
-        return -1;
+    if (!parse_int(strbuf_str(&r.out), ret))
+        *ret = -1;
     return 0;
 }
 
@@ -174,111 +269,86 @@ static bool moved(struct motion *before, const struct motion *now, bool *ret_hos
 
 /* --- waiting ---------------------------------------------------------------------------------- */
 
-static int show(const struct checkpoint_watch *w, const struct criu_phase *phase, struct exec *x,
-                struct error *err)
+static int show(const struct checkpoint_watch *w, struct exec *x, struct error *err)
 {
-    if (!w->phase)
+    if (!w->phase.name)
         return 0;
     if (!w->criu_runs)
         return exec_progress(x, "CRIU is done, the runtime goes on", 0, -1, err);
-    int64_t in_it = phase->last - phase->since;
+    int64_t in_it = w->phase.last - w->phase.since;
     cleanup_free char *time = duration_format(in_it > 0 ? in_it : 0);
-    cleanup_free char *text = xasprintf("CRIU: %s, %s in it", w->phase, time);
+    cleanup_free char *text = xasprintf("CRIU: %s, %s in it", w->phase.name, time);
     return exec_progress(x, text, 0, -1, err);
 }
 
-/* Wait for the client until `until`. 1: it has ended. 0: it has not. */
-static int wait_client(struct exec *x, struct proc *client, int64_t until, struct error *err)
+/* Wait for news of the client or the guest, but not for long. 1: the client has ended. */
+static int wait_news(struct checkpoint_watch *w, struct exec *x, struct proc *client,
+                     struct error *err)
 {
-    while (!proc_ended(client, NULL)) {
-        size_t index;
-        cleanup_error struct error failure = ERROR_INIT;
-        int64_t next = deadline_min(deadline_min(until, x->deadline), deadline_in(TICK));
-        events_tick(x->events);
-        if (proc_wait_any(&client, 1, next, &index, &failure) == 0)
-            continue;
-        if (failure.code != ERR_TIMEOUT || clock_now() >= x->deadline) {
-            error_move(err, &failure);
-            return -1;
-        }
-        if (clock_now() >= until)
-            return 0;
-    }
-    return 1;
-}
-
-/* One look that failed is no reason to leave the checkpoint: from then on nothing is watched. */
-static int give_up(struct checkpoint_watch *w, struct exec *x, struct error *why, struct error *err)
-{
-    if (is_fatal(why)) {
-        error_move(err, why);
+    struct proc *const both[] = {client, w->guest ? guest_proc(w->guest) : NULL};
+    size_t index;
+    cleanup_error struct error failure = ERROR_INIT;
+    events_tick(x->events);
+    if (!proc_ended(client, NULL) &&
+        proc_wait_any(both, ARRAY_SIZE(both), deadline_min(deadline_in(TICK), x->deadline), &index,
+                      &failure) < 0 &&
+        (failure.code != ERR_TIMEOUT || clock_now() >= x->deadline)) {
+        error_move(err, &failure);
         return -1;
     }
-    w->guest = NULL;
-    w->why_not = xstrdup(why->message);
-    return exec_note(x, err, "the checkpoint is not watched any further: %s", why->message);
+    return proc_ended(client, NULL);
 }
 
-/* One look of both sides, as far as they are of use. The host's side is asked where no CRIU runs
- * and the guest has been quiet for a while. */
-static int look_around(struct checkpoint_watch *w, struct exec *x, struct criu_phase *phase,
-                       bool host_too, struct motion *now, struct error *err)
+/* After a look: is it a stall? The host's side is asked where no CRIU runs and the guest has been
+ * quiet for a while; then that has to stand still too, where it can be seen. */
+static int judge(struct checkpoint_watch *w, struct exec *x, int64_t stall_after,
+                 struct motion *before, bool *ret_stalled, struct error *err)
 {
-    if (look(w, x, phase, now, err) < 0)
+    struct motion now = {
+        .criu = w->pids.len, .ticks = w->ticks, .offset = w->offset, .host = -1, .at = clock_now()};
+    bool host_too = !w->criu_runs && now.at - w->quiet_since >= stall_after / 2;
+    if (host_too && look_at_host(x, &now.host, err) < 0)
         return -1;
-    return host_too && !w->criu_runs ? look_at_host(x, now, err) : 0;
+    bool host_known;
+    if (moved(before, &now, &host_known))
+        w->quiet_since = clock_now();
+    host_known = host_known || (host_too && now.host < 0);
+    *ret_stalled = (w->criu_runs || host_known) && clock_now() - w->quiet_since >= stall_after;
+    return show(w, x, err);
 }
 
-/* When to look next: looks run beside CRIU, and may take one part in COST_SHARE of its time, unless
- * a stall would be noticed too late then. */
-static int64_t next_look(const struct checkpoint_watch *w, int64_t cost, int64_t stall_after)
+/* One turn of waiting. *ret_over: the client has ended, or hangs (*ret_stalled). */
+static int turn(struct checkpoint_watch *w, struct exec *x, bool ended, int64_t stall_after,
+                struct motion *before, bool *ret_stalled, struct error *err)
 {
-    int64_t pace = cost * COST_SHARE, longest = stall_after / LOOKS_PER_STALL;
-    if (w->follow || pace < PACE)
-        pace = PACE;
-    if (!w->follow && pace > longest)
-        pace = longest > PACE ? longest : PACE;
-    int64_t judged = w->quiet_since + stall_after;
-    return clock_now() < judged ? deadline_min(deadline_in(pace), judged) : deadline_in(PACE);
+    bool any = false;
+    if (ended)
+        return end_looks(w, x, err);
+    if (listen(w, x, 0, &any, err) < 0)
+        return -1;
+    if (any && judge(w, x, stall_after, before, ret_stalled, err) < 0)
+        return -1;
+    return *ret_stalled ? end_looks(w, x, err) : 0;
 }
 
 int checkpoint_watch_wait(struct checkpoint_watch *w, struct exec *x, struct proc *client,
                           int64_t stall_after, bool *ret_stalled, struct error *err)
 {
-    struct motion before = {.host = -1}, now = {.host = -1};
-    struct criu_phase phase = CRIU_PHASE_INIT;
-    int64_t cost = stall_after; /* of a look; not known yet: the longest pace */
     *ret_stalled = false;
+    if (w->guest && !w->looking && checkpoint_watch_begin(w, x, stall_after, err) < 0)
+        return -1;
+    struct motion before = {.host = -1};
     w->quiet_since = clock_now();
-    for (;;) {
-        int64_t until = w->guest ? next_look(w, cost, stall_after) : DEADLINE_NEVER;
-        int ended = wait_client(x, client, until, err);
-        if (ended < 0 || (ended > 0 && !w->guest))
-            return ended < 0 ? -1 : 0;
+    for (int ended = 0; !ended && !*ret_stalled;) {
         cleanup_error struct error failure = ERROR_INIT;
-        int64_t begun = clock_now();
-        bool host_too = !ended && begun - w->quiet_since >= stall_after / 2;
-        if (look_around(w, x, &phase, host_too, &now, &failure) < 0) {
-            if (give_up(w, x, &failure, err) < 0)
-                return -1;
-            continue;
-        }
-        if (ended > 0)
-            return 0;
-        cost = clock_now() - begun;
-        bool host_known;
-        if (moved(&before, &now, &host_known))
-            w->quiet_since = clock_now();
-        if (show(w, &phase, x, err) < 0)
+        ended = wait_news(w, x, client, err);
+        if (ended < 0)
             return -1;
-        /* Without a CRIU it is the host's side that has to stand still, where that can be seen. */
-        host_known = host_known || (host_too && now.host < 0);
-        if ((w->criu_runs || host_known) && clock_now() - w->quiet_since >= stall_after &&
-            !proc_ended(client, NULL)) {
-            *ret_stalled = true;
-            return 0;
-        }
+        if (w->guest && turn(w, x, ended, stall_after, &before, ret_stalled, &failure) < 0 &&
+            give_up(w, x, &failure, err) < 0)
+            return -1;
     }
+    return 0;
 }
 
 /* --- ending it -------------------------------------------------------------------------------- */
@@ -286,17 +356,20 @@ int checkpoint_watch_wait(struct checkpoint_watch *w, struct exec *x, struct pro
 /* Looks once more for what is the container's, and ends just that. */
 static int kill_criu(struct checkpoint_watch *w, struct exec *x, struct error *err)
 {
-    struct criu_phase phase = CRIU_PHASE_INIT;
-    struct motion m = {0};
-    if (look(w, x, &phase, &m, err) < 0)
+    bool any;
+    cleanup_strv struct strv argv = STRV_INIT;
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    strv_push_all(&argv, "sh", "-c", script_checkpoint_look, "sh", w->id, "0", NULL);
+    const struct guest_command look = {.argv = &argv, .output = hear, .output_data = w};
+    if (guest_run(w->guest, &look, deadline_in(LOOK_TIME), &r, err) < 0 ||
+        take_looks(w, x, &any, err) < 0)
         return -1;
     if (w->pids.len == 0)
         return 0;
-    cleanup_strv struct strv argv = STRV_INIT;
+    strv_release(&argv);
     strv_push_all(&argv, "sh", "-c", "kill -KILL \"$@\"", "sh", NULL);
     strv_extend(&argv, &w->pids);
     const struct guest_command cmd = {.argv = &argv};
-    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     return guest_run(w->guest, &cmd, deadline_in(LOOK_TIME), &r, err);
 }
 

@@ -4,26 +4,31 @@
 #ifndef STEPS_CHECKPOINT_WATCH_H
 #define STEPS_CHECKPOINT_WATCH_H
 
+#include "criu/phase.h"
 #include "exec/exec.h"
 #include "guest/guest.h"
 
 struct checkpoint_watch {
-    struct guest *guest; /* the container's; NULL: there is no way in, so nothing is watched */
-    bool follow;         /* pass CRIU's log on as the step's output; set by the caller */
-    char *id;            /* of the container; owned */
-    char *log;           /* path of CRIU's log where it runs; NULL: not seen. Owned */
-    struct strv pids;    /* CRIU's processes of this checkpoint, all that were seen */
-    bool criu_runs;      /* at the last look */
-    int64_t offset;      /* bytes of the log that were read */
-    const char *phase;   /* where CRIU was at last; NULL: it was not seen. Static */
-    int64_t quiet_since; /* monotonic time since which nothing moves */
-    struct strbuf fresh; /* what the last look has read of the log */
-    char *why_not;       /* why there is no way in; NULL: there is. Owned */
+    struct guest *guest;     /* the container's; NULL: there is no way in, so nothing is watched */
+    bool follow;             /* pass CRIU's log on as the step's output; set by the caller */
+    bool looking;            /* checkpoint_look.sh runs in the guest */
+    int64_t longest;         /* ns between two of its looks, at most */
+    char *id;                /* of the container; owned */
+    char *log;               /* path of CRIU's log where it runs; NULL: not seen. Owned */
+    struct strv pids;        /* CRIU's processes of this checkpoint, all that were seen */
+    bool criu_runs;          /* at the last look */
+    int64_t ticks;           /* processor time of CRIU's processes by then */
+    int64_t offset;          /* bytes of the log that were read */
+    int64_t looked;          /* monotonic time of the last look */
+    struct criu_phase phase; /* where CRIU was at last */
+    int64_t quiet_since;     /* monotonic time since which nothing moves */
+    struct strbuf said;      /* of the looks, what was not taken yet */
+    char *why_not;           /* why there is no way in; NULL: there is. Owned */
 };
 
 #define CHECKPOINT_WATCH_INIT                                                                      \
     {                                                                                              \
-        0                                                                                          \
+        .phase = CRIU_PHASE_INIT                                                                   \
     }
 #define cleanup_checkpoint_watch __attribute__((cleanup(checkpoint_watch_release)))
 
@@ -32,13 +37,20 @@ struct checkpoint_watch {
  * stop is asked for. */
 int checkpoint_watch_open(struct checkpoint_watch *w, struct exec *x, struct run_container *c,
                           struct error *err);
+/* Begin to look, for the same reason before the checkpoint begins, and as often as `stall_after`
+ * (of checkpoint_watch_wait, which calls this where nobody has) asks for. From then on the guest is
+ * busy with it. That it cannot be done is no failure either. */
+int checkpoint_watch_begin(struct checkpoint_watch *w, struct exec *x, int64_t stall_after,
+                           struct error *err);
+/* Looks that still go on are ended. */
 void checkpoint_watch_release(struct checkpoint_watch *w);
 
 /* Wait for the client of the checkpoint to end, looking at CRIU meanwhile, and once more
  * afterwards. *ret_stalled: it has not ended, and for `stall_after` nanoseconds neither CRIU's log
  * nor CRIU itself has moved, nor, while no CRIU runs, the host's side of it. -1: the step's
  * deadline is over, a stop was asked for, or the connection is lost; the client is not touched in
- * either case. */
+ * either case. The looks are over then, and the guest is free, where the client has ended or hangs.
+ */
 int checkpoint_watch_wait(struct checkpoint_watch *w, struct exec *x, struct proc *client,
                           int64_t stall_after, bool *ret_stalled, struct error *err);
 

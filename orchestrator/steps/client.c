@@ -30,14 +30,16 @@ int client_choose(struct exec *x, const char *name, const struct container_clien
 {
     bool any = strcmp(name, "auto") == 0;
     for (size_t i = 0; container_clients[i]; i++) {
-        bool there = false;
+        bool there = x->clients & 1U << i;
         if (!any && strcmp(container_clients[i]->name, name) != 0)
             continue;
-        if (has_program(x, container_clients[i]->name, &there, err) < 0)
+        if (!there && has_program(x, container_clients[i]->name, &there, err) < 0)
             return -1;
         *ret = container_clients[i];
-        if (there)
-            return 0;
+        if (!there)
+            continue;
+        x->clients |= 1U << i;
+        return 0;
     }
     if (any)
         error_set(err, ERR_FAILED, "%s has neither nerdctl nor ctr", transport_name(x->host));

@@ -23,17 +23,17 @@ void step_environment(const struct value *map, struct strv *ret)
         strv_printf(ret, "%s=%s", map->keys[i], map->items[i]->text ? map->items[i]->text : "");
 }
 
-int step_stat_file(struct exec *x, const char *path, bool become, struct strbuf *ret,
-                   struct error *err)
+int step_stat_files(struct exec *x, const struct strv *paths, bool become, struct strbuf *ret,
+                    struct error *err)
 {
     cleanup_strv struct strv argv = STRV_INIT;
-    strv_push_all(&argv, "stat", "-L", "-c", "%d:%i:%s:%y", "--", path, NULL);
+    strv_push_all(&argv, "stat", "-L", "-c", "%d:%i:%s:%y %n", "--", NULL);
+    strv_extend(&argv, paths);
     const struct command cmd = {.argv = &argv, .become = become};
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     if (exec_run_command(x, &cmd, &r, err) < 0)
         return -1;
-    strbuf_rtrim(&r.out);
-    strbuf_printf(ret, "%s %s\n", path, r.status.code == 0 ? strbuf_str(&r.out) : "absent");
+    strbuf_add(ret, r.out.data, r.out.len);
     return 0;
 }
 

@@ -14,10 +14,10 @@ void step_command(const struct value *command, struct strv *ret);
 /* A map of names to scalars as "NAME=value" entries. */
 void step_environment(const struct value *map, struct strv *ret);
 
-/* Append what identifies a file of the host now: device, inode, size, change times, through
- * symbolic links; "absent" where it is not there. */
-int step_stat_file(struct exec *x, const char *path, bool become, struct strbuf *ret,
-                   struct error *err);
+/* Append what identifies files of the host now, a line each: device, inode, size, change time, path,
+ * through symbolic links. Nothing of one that is not there. */
+int step_stat_files(struct exec *x, const struct strv *paths, bool become, struct strbuf *ret,
+                    struct error *err);
 
 /* The output of a build as an absolute path on the host. The caller frees. */
 char *step_build_output(const struct exec *x, const struct value *build);

@@ -14,7 +14,7 @@ trap 'let_go; exit 143' HUP INT TERM
 while [ -z "$held" ]; do
     # Its first line is "criu TICKS PID…".
     read -r _ _ pids <<LOOK
-$(sh -c "$look" sh "$id" 0 '')
+$(sh -c "$look" sh "$id" 0)
 LOOK
     # shellcheck disable=SC2086 # as above
     [ -z "$pids" ] || ! kill -STOP $pids 2>/dev/null || held=$pids

@@ -40,16 +40,14 @@ static int witness(struct exec *x, const struct plan_step *step, struct strbuf *
                    struct error *err)
 {
     cleanup_free char *image = NULL;
-    if (guest_image_path(x, step->subject, &image, err) < 0 ||
-        step_stat_file(x, image, true, ret, err) < 0)
+    cleanup_strv struct strv paths = STRV_INIT;
+    if (guest_image_path(x, step->subject, &image, err) < 0)
         return -1;
+    strv_push(&paths, image);
     const struct value *files = value_get(step->args, "files");
-    for (size_t i = 0; i < files->len; i++) {
-        cleanup_free char *source = source_of(x, files->items[i]);
-        if (step_stat_file(x, source, true, ret, err) < 0)
-            return -1;
-    }
-    return 0;
+    for (size_t i = 0; i < files->len; i++)
+        strv_push_owned(&paths, source_of(x, files->items[i]));
+    return step_stat_files(x, &paths, true, ret, err);
 }
 
 static void add_puts(struct exec *x, const struct plan_step *step, struct strv *arguments)

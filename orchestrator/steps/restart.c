@@ -36,17 +36,6 @@ static int witness(struct exec *x, const struct plan_step *step, struct strbuf *
     return 0;
 }
 
-/* Run systemctl VERB UNIT as root. */
-static int systemctl(struct exec *x, const char *verb, const char *unit, struct run_result *r,
-                     struct error *err)
-{
-    cleanup_strv struct strv argv = STRV_INIT;
-    strv_push_all(&argv, "systemctl", verb, "--", unit, NULL);
-    const struct command cmd = {.argv = &argv, .become = true};
-    cleanup_free char *what = xasprintf("%s of %s", verb, unit);
-    return exec_check_command(x, &cmd, what, r, err);
-}
-
 /* The words of the command that says whether the unit answers. */
 static void ready_command(const struct plan_step *step, struct strv *argv)
 {
@@ -85,13 +74,22 @@ static int wait_ready(struct exec *x, const struct plan_step *step, struct error
 static int restart(struct exec *x, const struct plan_step *step, struct error *err)
 {
     const char *unit = value_get_string(step->args, "unit");
+    cleanup_strv struct strv argv = STRV_INIT;
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    cleanup_error struct error unheard = ERROR_INIT;
     /* Quick repetitions run into StartLimitBurst; a unit that has not failed has nothing to reset.
      */
-    (void)systemctl(x, "reset-failed", unit, &r, &unheard);
-    if (systemctl(x, "restart", unit, &r, err) < 0)
+    strv_push_all(&argv, "sh", "-c",
+                  "systemctl reset-failed -- \"$1\" 2>/dev/null; exec systemctl restart -- \"$1\"",
+                  "systemctl", unit, NULL);
+    const struct command cmd = {.argv = &argv, .become = true};
+    if (exec_run_command(x, &cmd, &r, err) < 0)
         return -1;
+    if (r.status.code != 0) {
+        const struct strv word = {.items = (char *[]){"systemctl", NULL}, .len = 1};
+        const struct command shown = {.argv = &word, .become = true};
+        cleanup_free char *what = xasprintf("restart of %s", unit);
+        return transport_status_error(&shown, &r, what, err);
+    }
     return wait_ready(x, step, err);
 }
 

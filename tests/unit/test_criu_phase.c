@@ -7,7 +7,9 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "criu/phase.h"
+#include "transport/transport.h"
 
 static const char log_text[] = "(00.000015) Version: 4.1.1 (gitid 0)\n"
                                "(00.010000) Dumping processes (pid: 812 comm: sh)\n"
@@ -62,6 +64,35 @@ static void survives_what_is_no_log(void **state)
     assert_string_equal(p.name, "infecting a process");
 }
 
+static void a_filtered_log_says_the_same(void **state)
+{
+    (void)state;
+    static const char between[] = "(00.310000) a line that begins no phase\n";
+    cleanup_strbuf struct strbuf filter = STRBUF_INIT, lines = STRBUF_INIT;
+    cleanup_error struct error err = ERROR_INIT;
+    criu_phase_filter(&filter);
+    strbuf_puts(&lines, log_text);
+    strbuf_puts(&lines, between);
+    strbuf_puts(&lines, between);
+    strbuf_puts(&lines, "(00.320000) and one more\n");
+    cleanup_transport struct transport *here = NULL;
+    const struct host_spec local = {.name = "here"};
+    assert_int_equal(transport_open(&local, &here, &err), 0);
+    cleanup_strv struct strv argv = STRV_INIT;
+    cleanup_run_result struct run_result left = RUN_RESULT_INIT;
+    strv_push_all(&argv, "sed", "-n", strbuf_str(&filter), NULL);
+    const struct command cmd = {.argv = &argv, .input = lines.data, .input_len = lines.len};
+    assert_int_equal(transport_check(here, &cmd, deadline_in(10 * NSEC_PER_SEC), "", &left, &err),
+                     0);
+    assert_null(strstr(strbuf_str(&left.out), between));
+    struct criu_phase whole = CRIU_PHASE_INIT, filtered = CRIU_PHASE_INIT;
+    criu_phase_add(&whole, lines.data, lines.len);
+    criu_phase_add(&filtered, left.out.data, left.out.len);
+    assert_ptr_equal(filtered.name, whole.name);
+    assert_int_equal(filtered.since, whole.since);
+    assert_int_equal(filtered.last, whole.last);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -69,6 +100,7 @@ int main(void)
         cmocka_unit_test(takes_pieces_of_any_size),
         cmocka_unit_test(a_line_that_has_not_ended_says_nothing),
         cmocka_unit_test(survives_what_is_no_log),
+        cmocka_unit_test(a_filtered_log_says_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

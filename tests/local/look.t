@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# checkpoint_look.sh, which stays in the guest while a checkpoint runs: what it takes for the
+# container's CRIU, and that nothing of its log is lost.
+. "$(dirname "$0")/../e2e/lib.sh"
+look=$top/orchestrator/steps/checkpoint_look.sh
+id=$(printf '%064d' "$$")
+for shell in dash 'busybox ash' 'bash --posix'; do
+    command -v "${shell%% *}" >/dev/null && shells+=("$shell")
+done
+ok "there is a shell to try" test "${#shells[@]}" -ge 2
+
+# What is named criu is taken for one: a shell that writes a log, waits, and starts something.
+cp "$(command -v bash)" "$scratch/criu"
+start_criu() { # ARGUMENT…
+    mkfifo "$scratch/go"
+    # shellcheck disable=SC2016 # for that shell
+    "$scratch/criu" -c 'exec 3>>"$0"; echo first >&3; while read -r line; do echo "$line" >&3; done <"$1"' \
+        "$scratch/dump.log" "$scratch/go" "$@" &
+    criu=$!
+    exec 4>"$scratch/go"
+    await test -s "$scratch/dump.log"
+}
+end_criu() {
+    exec 4>&-
+    wait "$criu"
+    rm -f "$scratch/dump.log" "$scratch/go"
+}
+await() {
+    for ((i = 0; i < 1000; i++)); do
+        ! "$@" 2>/dev/null || return 0
+        sleep 0.01
+    done
+    return 1
+}
+# The log's bytes of what was said.
+log_said() {
+    python3 -c '
+import sys
+said = sys.stdin.buffer
+for line in said:
+    word, _, rest = line.partition(b" ")
+    if word == b"data":
+        sys.stdout.buffer.write(said.read(int(rest)))
+    elif word not in (b"criu", b"log"):
+        sys.exit(f"no record: {line}")'
+}
+said() { grep -qF -e "$1" "$scratch/said"; }
+
+for shell in "${shells[@]}"; do
+    # shellcheck disable=SC2206 # words
+    sh=($shell)
+    name=${sh[0]}
+    run "${sh[@]}" "$look" "$id" 0
+    is "$name: without a CRIU nothing is said of one" "$out" "criu 0
+data 0"
+
+    start_criu --of another
+    run "${sh[@]}" "$look" "$id" 0
+    is "$name: nor with one of somebody else" "$out" "criu 0
+data 0"
+    end_criu
+
+    start_criu --tree 1 --images "/tmp/$id/images"
+    run "${sh[@]}" "$look" "$id" 0
+    ok "$name: the container's is found" test_has "$out" "criu " " $criu" "log 6 $scratch/dump.log" "data 6" first
+
+    "${sh[@]}" "$look" "$id" 100 >"$scratch/said" &
+    looks=$!
+    ok "$name: the looks begin at once" await said 'data 6'
+    echo 'b\0r%s' >&4
+    ok "$name: what is added comes with the next" await said 'b\0r%s'
+    head -c 200000 /dev/zero | tr '\0' x >&4
+    echo >&4
+    echo 'the end' >&4
+    await grep -q 'the end' "$scratch/dump.log"
+    kill "$looks"
+    status=0
+    wait "$looks" || status=$?
+    is "$name: TERM ends them" "$status" 0
+    ok "$name: with all that the log has by then" said 'the end'
+    log_said <"$scratch/said" >"$scratch/got"
+    ok "$name: nothing is lost and nothing comes twice" cmp "$scratch/got" "$scratch/dump.log"
+    printf '%s\n' one two three >&4
+    await grep -q three "$scratch/dump.log"
+    run "${sh[@]}" "$look" "$id" 0 '/^tw/p
+$p'
+    has "$name: with a filter, what it leaves is said, and how much was read" "$out" \
+        "log $(stat -c %s "$scratch/dump.log") " 'data 10' "two
+three"
+    end_criu
+done
