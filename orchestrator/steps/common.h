@@ -14,8 +14,8 @@ void step_command(const struct value *command, struct strv *ret);
 /* A map of names to scalars as "NAME=value" entries. */
 void step_environment(const struct value *map, struct strv *ret);
 
-/* Append what identifies files of the host now, a line each: device, inode, size, change time, path,
- * through symbolic links. Nothing of one that is not there. */
+/* Append what identifies files of the host now, a line each: device, inode, size, change time,
+ * path, through symbolic links. Nothing of one that is not there. */
 int step_stat_files(struct exec *x, const struct strv *paths, bool become, struct strbuf *ret,
                     struct error *err);
 

@@ -68,7 +68,10 @@ struct judged {
     struct findings f;
 };
 
-#define JUDGED_INIT {STRBUF_INIT, BUNDLE_INIT, FINDINGS_INIT}
+#define JUDGED_INIT                                                                                \
+    {                                                                                              \
+        STRBUF_INIT, BUNDLE_INIT, FINDINGS_INIT                                                    \
+    }
 #define cleanup_judged __attribute__((cleanup(judged_release)))
 
 static void judged_release(struct judged *j)
@@ -286,7 +289,7 @@ static void another_criu_is_named_and_not_to_be_killed(void **state)
         cleanup_judged struct judged j = JUDGED_INIT;
         judge_file(bundles[i], &j);
         assert_string_equal(findings_headline(&j.f), "the target is traced already, by process 950 "
-                                                   "(criu): CRIU cannot attach");
+                                                     "(criu): CRIU cannot attach");
         assert_int_equal(j.f.items[0].certainty, CERTAIN);
         assert_null(strstr(j.f.items[0].command, "kill"));
     }
@@ -300,15 +303,14 @@ static void what_no_rule_knows_is_told_with_what_is_unusual(void **state)
                                "|State: D (disk sleep)\n[/proc/6/wchan]\n|rpc_wait\n"
                                "[/proc/6/cmdline]\n|criu\n|dump\n|-t\n|5\n[dmesg]\n"
                                "|task criu:6 blocked for more than 120 seconds\n";
-    assert_told(text,
-                        "note: the bundle was cut off; what is missing was not judged\n\n"
-                        "no known cause fits; the unusual things are listed\n"
-                        "  - the checkpoint stalled\n"
-                        "  - criu (process 6) waits uninterruptibly in rpc_wait\n"
-                        "  - CRIU (process 6) is alive in state D, in rpc_wait\n"
-                        "  - CRIU runs and no log of it was found\n"
-                        "  - the kernel says: task criu:6 blocked for more than 120 seconds\n"
-                        "  - the bundle was cut off\n");
+    assert_told(text, "note: the bundle was cut off; what is missing was not judged\n\n"
+                      "no known cause fits; the unusual things are listed\n"
+                      "  - the checkpoint stalled\n"
+                      "  - criu (process 6) waits uninterruptibly in rpc_wait\n"
+                      "  - CRIU (process 6) is alive in state D, in rpc_wait\n"
+                      "  - CRIU runs and no log of it was found\n"
+                      "  - the kernel says: task criu:6 blocked for more than 120 seconds\n"
+                      "  - the bundle was cut off\n");
 }
 
 static void a_child_of_criu_is_unusual_while_it_hangs(void **state)
@@ -323,14 +325,13 @@ static void a_child_of_criu_is_unusual_while_it_hangs(void **state)
                                "[/proc/11/status]\n|Name: ip\n|State: Z\n|PPid: 9\n"
                                "[/proc/12/status]\n|Name: ip\n|State: R\n|PPid: 1\n"
                                "[log /w/dump.log]\n|(00.1) x\nend\n";
-    assert_told(text,
-                        "no known cause fits; the unusual things are listed\n"
-                        "  - the checkpoint stalled\n"
-                        "  - ip (process 11) has ended and its parent 9 has not waited for it\n"
-                        "  - CRIU (process 9) is alive in state S, in user space\n"
-                        "  - criu (process 10), a child of CRIU, is alive in state S, in user "
-                        "space\n"
-                        "  - CRIU's log ends with: x\n");
+    assert_told(text, "no known cause fits; the unusual things are listed\n"
+                      "  - the checkpoint stalled\n"
+                      "  - ip (process 11) has ended and its parent 9 has not waited for it\n"
+                      "  - CRIU (process 9) is alive in state S, in user space\n"
+                      "  - criu (process 10), a child of CRIU, is alive in state S, in user "
+                      "space\n"
+                      "  - CRIU's log ends with: x\n");
 }
 
 static void a_log_of_before_is_no_log_of_this_one(void **state)
