@@ -67,7 +67,7 @@ data 0"
     "${sh[@]}" "$look" "$id" 100 >"$scratch/said" &
     looks=$!
     ok "$name: the looks begin at once" await said 'data 6'
-    echo 'b\0r%s' >&4
+    printf '%s\n' 'b\0r%s' >&4
     ok "$name: what is added comes with the next" await said 'b\0r%s'
     head -c 200000 /dev/zero | tr '\0' x >&4
     echo >&4
