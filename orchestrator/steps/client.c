@@ -10,8 +10,7 @@ extern const struct container_client client_nerdctl, client_ctr;
 
 const struct container_client *const container_clients[] = {&client_nerdctl, &client_ctr, NULL};
 
-/* Does the host have the program, for root? */
-static int has_program(struct exec *x, const char *program, bool *ret, struct error *err)
+int client_has_program(struct exec *x, const char *program, bool *ret, struct error *err)
 {
     cleanup_strv struct strv argv = STRV_INIT;
     strv_push_all(&argv, "sh", "-c", "command -v \"$1\"", "sh", program, NULL);
@@ -33,7 +32,7 @@ int client_choose(struct exec *x, const char *name, const struct container_clien
         bool there = x->clients & 1U << i;
         if (!any && strcmp(container_clients[i]->name, name) != 0)
             continue;
-        if (!there && has_program(x, container_clients[i]->name, &there, err) < 0)
+        if (!there && client_has_program(x, container_clients[i]->name, &there, err) < 0)
             return -1;
         *ret = container_clients[i];
         if (!there)

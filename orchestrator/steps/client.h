@@ -44,6 +44,9 @@ int client_choose(struct exec *x, const char *name, const struct container_clien
                   struct error *err);
 extern const struct container_client *const container_clients[]; /* ends with NULL */
 
+/* Does the host have the program, for root? That sudo or the shell fails is an error. */
+int client_has_program(struct exec *x, const char *program, bool *ret, struct error *err);
+
 /* Of what a client wrote to stderr, leave what it died of: the text of its last line of level fatal
  * (logrus), without the progress and the warnings before it. Without such a line nothing changes.
  */

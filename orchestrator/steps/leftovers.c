@@ -30,10 +30,7 @@ static int absent(struct exec *x, const char *program, const struct strv *argv,
                   struct run_result *said, struct error *err)
 {
     bool there;
-    cleanup_strv struct strv looking = STRV_INIT;
-    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    strv_push_all(&looking, "sh", "-c", "command -v \"$1\"", "sh", program, NULL);
-    if (try(x, &looking, &r, &there, err) < 0)
+    if (client_has_program(x, program, &there, err) < 0)
         return -1;
     const struct command cmd = {.argv = argv, .become = true};
     return there ? transport_status_error(&cmd, said, "looking for containers of a lost run", err)

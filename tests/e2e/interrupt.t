@@ -135,6 +135,14 @@ for kind in container namespace checkpoint; do
     on_host pkill -xf 'sleep 4003'
     exits "a death in $kind: no time for anything" 137
     workflow 'run: "true"'
+    if [ "$kind" = container ]; then
+        on_host systemctl stop containerd
+        run "$kataloop" run
+        exits "a death in $kind, and no containerd: the next run" 0
+        has "a death in $kind, and no containerd: says that it stays" "$out" 'has left stays until the next run:'
+        on_host systemctl start containerd
+        wait_on_host 60 ctr --connect-timeout 1s version
+    fi
     run "$kataloop" run
     exits "a death in $kind: the next run" 0
     has "a death in $kind: says what it took away" "$out" 'took away what run' 'had left'

@@ -268,6 +268,18 @@ static void an_encrypted_key_asks_for_its_passphrase(void **state)
     assert_null(strstr(strbuf_str(&said), LOCKED_PASSPHRASE)); /* not shown */
 }
 
+static void who_thinks_for_longer_than_a_connection_may_take_is_waited_for(void **state)
+{
+    (void)state;
+    NEEDS_SSHD();
+    cleanup_free char *config = config_with("locked", "none");
+    struct host_spec spec = {.ssh_config = config, .connect_timeout = NSEC_PER_SEC};
+    thinking_time = 3 * NSEC_PER_SEC / 2;
+    int status = at_a_terminal(reach_and_say, &spec, "Passphrase of", LOCKED_PASSPHRASE "\n", NULL);
+    thinking_time = 0;
+    assert_int_equal(status, 0);
+}
+
 static void a_wrong_passphrase_is_asked_for_three_times(void **state)
 {
     (void)state;
@@ -659,6 +671,7 @@ int main(void)
         TEST(a_key_the_server_does_not_want_is_named),
         TEST(no_key_at_all_is_said),
         TEST(an_encrypted_key_asks_for_its_passphrase),
+        TEST(who_thinks_for_longer_than_a_connection_may_take_is_waited_for),
         TEST(a_wrong_passphrase_is_asked_for_three_times),
         TEST(an_encrypted_key_without_a_terminal_is_said),
         TEST(keys_of_the_agent_log_in),

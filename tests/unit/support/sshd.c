@@ -280,6 +280,8 @@ static int status_of(pid_t pid)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+int64_t thinking_time;
+
 int at_a_terminal(int (*body)(void *data), void *data, const char *question, const char *answer,
                   struct strbuf *said)
 {
@@ -304,6 +306,7 @@ int at_a_terminal(int (*body)(void *data), void *data, const char *question, con
         const char *asked = question ? strstr(seen->data + answered, question) : NULL;
         if (asked) {
             answered = (size_t)(asked - seen->data) + strlen(question);
+            (void)poll(NULL, 0, deadline_poll_ms(deadline_in(thinking_time)));
             assert_int_equal(fs_write_full(fd, answer, strlen(answer)), 0);
         }
     }

@@ -49,6 +49,8 @@ void write_text(const char *path, const char *text);
  * body gives; *said (may be NULL) is what stood on the terminal. */
 int at_a_terminal(int (*body)(void *data), void *data, const char *question, const char *answer,
                   struct strbuf *said);
+/* How long the one who types thinks first; nanoseconds. */
+extern int64_t thinking_time;
 /* The same in a child that has no terminal at all. */
 int without_a_terminal(int (*body)(void *data), void *data);
 
