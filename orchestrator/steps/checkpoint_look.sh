@@ -3,14 +3,16 @@
 # Each look prints "criu TICKS PID…" (processor time of CRIU's processes and of what they have started,
 # and which they are), "log OFFSET PATH" (of CRIU's log, once it is known, and how much of it was read),
 # "data LENGTH", and so many bytes of what was read since the last look: 64 KiB at most; or with FILTER,
-# a script for `sed -n`, of all that was added what that leaves. Between two looks it waits for fifty times what the last one took, half a
-# second at least and LONGEST hundredths of a second at most; 0: one look. TERM ends it with a last one.
+# a script for `sed -n`, of all that was added what that leaves (nothing, where that is more). The first
+# look comes at once, the second after LONGEST hundredths of a second, each other one after fifty times
+# what the last one took, but half a second at least and LONGEST at most. LONGEST 0: one look, which
+# reads nothing of the log. TERM ends it with one more look, which reads the rest.
 #
 # A CRIU is the container's where the process it dumps has the ID in its cgroup, or where the command
 # line of CRIU, or of a process it descends from, has it. Looks run beside what is measured: so one
 # shell stays for all of them, gives way to everything else, and starts hardly any other program.
 id=$1 longest=$2 filter=${3:-}
-ours='' log='' offset=0 opened='' last=''
+ours='' log='' offset=0 opened='' last='' seen=''
 LC_ALL=C
 export LC_ALL
 [ "$longest" -eq 0 ] || renice -n 19 "$$" >/dev/null 2>&1
@@ -91,18 +93,19 @@ add() {
     for kid in $kids; do
         read_stat "$kid" || continue
         if [ "$name" = criu ]; then
-            case " $alive " in *" $kid "*) continue ;; esac
-            alive="$alive $kid"
+            add "$kid"
+        else
+            ticks=$((ticks + spent))
         fi
-        ticks=$((ticks + spent))
     done
 }
 
-# Everything is gone through only while no CRIU is known that runs.
+# Everything is gone through only where no CRIU is known that runs, or the one that is known does not
+# move: it may be one that was left over.
 find_criu() {
     ticks=0 alive=''
     for pid in $ours; do add "$pid"; done
-    if [ -z "$alive" ]; then
+    if [ -z "$alive" ] || [ "$seen" = "$ticks $offset" ]; then
         for folder in /proc/[0-9]*; do
             name=''
             read -r name 2>/dev/null <"$folder/comm"
@@ -112,13 +115,19 @@ find_criu() {
     ours=$alive
 }
 
+# A dump may be over between two looks: then its log lies where Kata's agents put it.
+find_left_log() {
+    for found in /tmp/criu-checkpoint-*"$id"*/work/criu-dump.log; do
+        case $found in
+        *[[:cntrl:]]*) ;;
+        *) [ ! -f "$found" ] || log=$found ;;
+        esac
+    done
+}
+
 read_log() {
     piece=''
-    # A dump may be over between two looks: then its log lies where Kata's agents put it.
-    [ -n "$log" ] || [ -z "$last" ] || for found in /tmp/criu-checkpoint-*"$id"*/work/criu-dump.log; do
-        [ ! -f "$found" ] || log=$found
-    done
-    [ -n "$log" ] || return
+    [ -n "$log" ] && [ "$longest" -gt 0 ] || return
     [ -n "$opened" ] || { command exec 3<"$log"; } 2>/dev/null || return
     opened=yes
     piece=$(
@@ -143,13 +152,8 @@ say() {
 look() {
     find_criu
     read_log
+    seen="$ticks $offset"
     say
-    pieces=1
-    while [ -n "$last" ] && [ -n "$piece" ] && [ "$pieces" -lt 64 ]; do
-        read_log
-        say
-        pieces=$((pieces + 1))
-    done
 }
 
 # Sets $now: hundredths of a second.
@@ -164,17 +168,23 @@ pause() {
         sleep "$(($1 / 100 + 1))"
 }
 
-[ "$longest" -gt 0 ] || last=yes
 begun=0 now=0
-look
-while [ -z "$last" ]; do
+while [ "$longest" -gt 0 ] && [ -z "$last" ]; do
+    look
+    read_clock
     gap=$(((now - begun) * 50))
     [ "$gap" -ge 50 ] || gap=50
     [ "$begun" -gt 0 ] && [ "$gap" -le "$longest" ] || gap=$longest
-    pause "$gap"
+    [ -n "$last" ] || pause "$gap"
     read_clock
     begun=$now
-    look
-    read_clock
+done
+# One that TERM came into may have lost what it had started: once more, undisturbed.
+trap '' TERM
+find_criu
+[ -n "$log" ] || find_left_log
+pieces=0
+while read_log; say; [ -n "$piece" ] && [ "$pieces" -lt 64 ]; do
+    pieces=$((pieces + 1))
 done
 exit 0

@@ -16,14 +16,14 @@ extern const char script_checkpoint_look[], script_checkpoint_host[];
 
 #define LOOK_TIME (20 * NSEC_PER_SEC) /* the longest one look may take, in an emulated guest */
 #define OPEN_TIME (20 * NSEC_PER_SEC)
-#define FOLLOW    (500 * NSEC_PER_MSEC) /* between two looks at a log that is shown */
+#define LEAST     (500 * NSEC_PER_MSEC) /* between two looks, and where the log is shown */
 #define TICK      (100 * NSEC_PER_MSEC)
 /* containerd moves a little when it has nothing to do: more clock ticks than this in a second are
  * work (of 100, by what Linux calls USER_HZ). */
 #define IDLE_TICKS 3
-/* However much one costs (checkpoint_look.sh), there are so many looks in `stall_after`; and no
- * piece of the log that one brings is longer. */
-enum { LOOKS_PER_STALL = 5, PIECE_MAX = 65536 };
+/* However much one costs (checkpoint_look.sh), there are so many looks in `stall_after`, of half a
+ * second at least each; no piece of the log that one brings is longer, and nor is the rest. */
+enum { LOOKS_PER_STALL = 5, PIECE_MAX = 65536, LINES_MAX = 65536, PIDS_MAX = 1000 };
 
 /* What moves, as one look saw it. */
 struct motion {
@@ -82,7 +82,7 @@ static void take_processes(struct checkpoint_watch *w, const char *text)
     w->criu_runs = false;
     for (char *pid; rest && (pid = strsep(&rest, " "));) {
         int64_t number;
-        if (!parse_int(pid, &number))
+        if (!parse_int(pid, &number) || number <= 1 || w->pids.len >= PIDS_MAX)
             continue;
         w->criu_runs = true;
         if (!strv_contains(&w->pids, pid))
@@ -118,12 +118,12 @@ static int take_look(struct checkpoint_watch *w, struct exec *x, size_t *ret_use
     for (const char *at = from, *eol; (eol = memchr(at, '\n', (size_t)(end - at))); at = eol + 1) {
         cleanup_free char *line = xstrndup(at, (size_t)(eol - at));
         int64_t len;
-        if (strncmp(line, "criu ", 5) == 0) {
+        if (at == from && strncmp(line, "criu ", 5) == 0) {
             take_processes(w, line + 5);
-        } else if (strncmp(line, "log ", 4) == 0) {
+        } else if (at != from && strncmp(line, "log ", 4) == 0) {
             take_place(w, line + 4);
-        } else if (strncmp(line, "data ", 5) != 0 || !parse_int(line + 5, &len) || len < 0 ||
-                   len > PIECE_MAX) {
+        } else if (at == from || strncmp(line, "data ", 5) != 0 || !parse_int(line + 5, &len) ||
+                   len < 0 || len > PIECE_MAX) {
             return error_set(err, ERR_FAILED, "what a look at CRIU says is not understood");
         } else if (end - eol - 1 >= len) {
             *ret_used = (size_t)(eol + 1 - from) + (size_t)len;
@@ -132,7 +132,9 @@ static int take_look(struct checkpoint_watch *w, struct exec *x, size_t *ret_use
             return 0;
         }
     }
-    return 0;
+    return w->said.len <= LINES_MAX
+               ? 0
+               : error_set(err, ERR_FAILED, "what a look at CRIU says has no end");
 }
 
 /* All that was said. *ret_any: was there a whole look among it? */
@@ -176,14 +178,29 @@ static int listen(struct checkpoint_watch *w, struct exec *x, int64_t until, boo
     return 0;
 }
 
-/* The last look, which comes with the end. */
+/* One look by itself, at CRIU's processes and for the place of its log. */
+static int look_once(struct checkpoint_watch *w, struct exec *x, struct error *err)
+{
+    bool any;
+    cleanup_strv struct strv argv = STRV_INIT;
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    strv_push_all(&argv, "sh", "-c", script_checkpoint_look, "sh", w->id, "0", NULL);
+    const struct guest_command cmd = {.argv = &argv};
+    strbuf_truncate(&w->said, 0);
+    if (guest_run(w->guest, &cmd, deadline_in(LOOK_TIME), &r, err) < 0)
+        return -1;
+    strbuf_add(&w->said, r.out.data, r.out.len);
+    return take_looks(w, x, &any, err);
+}
+
+/* The last look comes with the end; where the guest is too slow for that, it is taken anew. */
 static int end_looks(struct checkpoint_watch *w, struct exec *x, struct error *err)
 {
     bool any;
     w->looking = false;
-    if (guest_stop(w->guest, err) < 0)
+    if (guest_stop(w->guest, err) < 0 || take_looks(w, x, &any, err) < 0)
         return -1;
-    return take_looks(w, x, &any, err);
+    return any ? 0 : look_once(w, x, err);
 }
 
 /* One look fails, and nothing is watched any more; no reason to leave the checkpoint. */
@@ -205,22 +222,25 @@ static int give_up(struct checkpoint_watch *w, struct exec *x, struct error *why
 static int begin(struct checkpoint_watch *w, struct exec *x, struct error *err)
 {
     cleanup_strv struct strv argv = STRV_INIT;
+    cleanup_strbuf struct strbuf filter = STRBUF_INIT;
     strv_push_all(&argv, "sh", "-c", script_checkpoint_look, "sh", w->id, NULL);
     strv_printf(&argv, "%lld", (long long)(w->longest / (10 * NSEC_PER_MSEC)));
-    cleanup_strbuf struct strbuf filter = STRBUF_INIT;
     criu_phase_filter(&filter);
     if (!w->follow)
         strv_push(&argv, strbuf_str(&filter));
     const struct guest_command cmd = {
         .argv = &argv, .output = hear, .output_data = w, .live = true};
-    if (guest_start(w->guest, &cmd, DEADLINE_NEVER, err) < 0)
+    if (guest_start(w->guest, &cmd, x->deadline, err) < 0)
         return -1;
     w->looking = true;
     w->looked = clock_now();
+    int64_t deadline = deadline_in(LOOK_TIME);
     for (bool any = false; !any;) {
         events_tick(x->events);
         if (listen(w, x, deadline_in(TICK), &any, err) < 0)
             return -1;
+        if (!any && clock_now() >= deadline)
+            return error_set(err, ERR_TIMEOUT, "the guest does not answer");
     }
     return 0;
 }
@@ -229,7 +249,8 @@ int checkpoint_watch_begin(struct checkpoint_watch *w, struct exec *x, int64_t s
                            struct error *err)
 {
     cleanup_error struct error failure = ERROR_INIT;
-    w->longest = w->follow ? FOLLOW : stall_after / LOOKS_PER_STALL;
+    int64_t share = stall_after / LOOKS_PER_STALL;
+    w->longest = w->follow || share < LEAST ? LEAST : share;
     return begin(w, x, &failure) < 0 ? give_up(w, x, &failure, err) : 0;
 }
 
@@ -301,8 +322,8 @@ static int wait_news(struct checkpoint_watch *w, struct exec *x, struct proc *cl
 
 /* After a look: is it a stall? The host's side is asked where no CRIU runs and the guest has been
  * quiet for a while; then that has to stand still too, where it can be seen. */
-static int judge(struct checkpoint_watch *w, struct exec *x, int64_t stall_after,
-                 struct motion *before, bool *ret_stalled, struct error *err)
+static int judge(struct checkpoint_watch *w, struct exec *x, const struct proc *client,
+                 int64_t stall_after, struct motion *before, bool *ret_stalled, struct error *err)
 {
     struct motion now = {
         .criu = w->pids.len, .ticks = w->ticks, .offset = w->offset, .host = -1, .at = clock_now()};
@@ -313,20 +334,21 @@ static int judge(struct checkpoint_watch *w, struct exec *x, int64_t stall_after
     if (moved(before, &now, &host_known))
         w->quiet_since = clock_now();
     host_known = host_known || (host_too && now.host < 0);
-    *ret_stalled = (w->criu_runs || host_known) && clock_now() - w->quiet_since >= stall_after;
+    *ret_stalled = (w->criu_runs || host_known) && clock_now() - w->quiet_since >= stall_after &&
+                   !proc_ended(client, NULL);
     return show(w, x, err);
 }
 
-/* One turn of waiting. *ret_over: the client has ended, or hangs (*ret_stalled). */
-static int turn(struct checkpoint_watch *w, struct exec *x, bool ended, int64_t stall_after,
-                struct motion *before, bool *ret_stalled, struct error *err)
+/* After news: the client has ended (`ended`), or hangs (*ret_stalled), or the wait goes on. */
+static int turn(struct checkpoint_watch *w, struct exec *x, const struct proc *client, bool ended,
+                int64_t stall_after, struct motion *before, bool *ret_stalled, struct error *err)
 {
     bool any = false;
     if (ended)
         return end_looks(w, x, err);
     if (listen(w, x, 0, &any, err) < 0)
         return -1;
-    if (any && judge(w, x, stall_after, before, ret_stalled, err) < 0)
+    if (any && judge(w, x, client, stall_after, before, ret_stalled, err) < 0)
         return -1;
     return *ret_stalled ? end_looks(w, x, err) : 0;
 }
@@ -344,7 +366,8 @@ int checkpoint_watch_wait(struct checkpoint_watch *w, struct exec *x, struct pro
         ended = wait_news(w, x, client, err);
         if (ended < 0)
             return -1;
-        if (w->guest && turn(w, x, ended, stall_after, &before, ret_stalled, &failure) < 0 &&
+        if (w->guest &&
+            turn(w, x, client, ended, stall_after, &before, ret_stalled, &failure) < 0 &&
             give_up(w, x, &failure, err) < 0)
             return -1;
     }
@@ -356,17 +379,12 @@ int checkpoint_watch_wait(struct checkpoint_watch *w, struct exec *x, struct pro
 /* Looks once more for what is the container's, and ends just that. */
 static int kill_criu(struct checkpoint_watch *w, struct exec *x, struct error *err)
 {
-    bool any;
-    cleanup_strv struct strv argv = STRV_INIT;
-    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    strv_push_all(&argv, "sh", "-c", script_checkpoint_look, "sh", w->id, "0", NULL);
-    const struct guest_command look = {.argv = &argv, .output = hear, .output_data = w};
-    if (guest_run(w->guest, &look, deadline_in(LOOK_TIME), &r, err) < 0 ||
-        take_looks(w, x, &any, err) < 0)
+    if (look_once(w, x, err) < 0)
         return -1;
     if (w->pids.len == 0)
         return 0;
-    strv_release(&argv);
+    cleanup_strv struct strv argv = STRV_INIT;
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     strv_push_all(&argv, "sh", "-c", "kill -KILL \"$@\"", "sh", NULL);
     strv_extend(&argv, &w->pids);
     const struct guest_command cmd = {.argv = &argv};

@@ -31,6 +31,9 @@ static const char *next_variable(const char *p, const char **ret_name, size_t *r
     return NULL;
 }
 
+/* Of a shell's variable. */
+#define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+
 static void unknown(const struct value *scalar, const char *name, const struct value *params,
                     struct diagnostics *problems)
 {
@@ -40,8 +43,11 @@ static void unknown(const struct value *scalar, const char *name, const struct v
         known[n++] = params->keys[i];
     for (size_t i = 0; i < ARRAY_SIZE(always); i++)
         known[n++] = always[i];
-    cleanup_free char *message = xasprintf(
-        "there is no variable `%s` here (a shell's own is `$%s` or `$${%s}`)", name, name, name);
+    /* `$12` and `$a:-b` mean something else to a shell than with braces. */
+    bool is_name = strspn(name, NAME_CHARACTERS) == strlen(name) && (*name < '0' || *name > '9');
+    cleanup_free char *bare = is_name ? xasprintf("`$%s` or ", name) : xstrdup("");
+    cleanup_free char *message =
+        xasprintf("there is no variable `%s` here (a shell's own is %s`$${%s}`)", name, bare, name);
     schema_unknown(problems, scalar->span, message, name, known, n);
 }
 

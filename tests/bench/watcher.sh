@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # What watching a checkpoint adds to its time, as timed on the host: the same checkpoints with
-# `watch: false` and without. A round is one run of a container and twelve checkpoints of it, which
+# `watch: false` and without. A round is one run of a container and eight checkpoints of it, which
 # take turns in pairs (plain watched, watched plain, …): single ones differ by more than is looked for.
 # Sourced by run.
 # shellcheck disable=SC2034,SC2154
 title="A checkpoint that is watched"
 variants=("not watched" "watched")
 figures=("wall|checkpoint, s|not watched|watched|<=1.02")
-pairs=3 # of "plain watched, watched plain"
+pairs=2 # of "plain watched, watched plain"
 prepare() {
     project "$scratch/project"
     {

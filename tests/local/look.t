@@ -9,13 +9,16 @@ for shell in dash 'busybox ash' 'bash --posix'; do
 done
 ok "there is a shell to try" test "${#shells[@]}" -ge 2
 
-# What is named criu is taken for one: a shell that writes a log, waits, and starts something.
+# What is named criu is taken for one: a shell that writes a log, and one that it has started.
 cp "$(command -v bash)" "$scratch/criu"
+mkdir "$scratch/started"
+cp "$(command -v sleep)" "$scratch/started/criu"
 start_criu() { # ARGUMENT…
     mkfifo "$scratch/go"
     # shellcheck disable=SC2016 # for that shell
-    "$scratch/criu" -c 'exec 3>>"$0"; echo first >&3; while read -r line; do echo "$line" >&3; done <"$1"' \
-        "$scratch/dump.log" "$scratch/go" "$@" &
+    "$scratch/criu" -c '"$2" 100 & disown; exec 3>>"$0"; echo first >&3
+        while read -r line; do echo "$line" >&3; done <"$1"; kill "$!"' \
+        "$scratch/dump.log" "$scratch/go" "$scratch/started/criu" "$@" &
     criu=$!
     exec 4>"$scratch/go"
     await test -s "$scratch/dump.log"
@@ -44,6 +47,20 @@ for line in said:
     elif word not in (b"criu", b"log"):
         sys.exit(f"no record: {line}")'
 }
+# In a group of their own, all of which is told, as the guest's console does it.
+begin_looks() { # [FILTER]
+    set -m
+    "${sh[@]}" "$look" "$id" 100 "$@" >"$scratch/said" 2>/dev/null &
+    looks=$!
+    set +m
+    await said 'data '
+}
+end_looks() {
+    kill -- "-$looks"
+    status=0
+    wait "$looks" || status=$?
+    is "$name: TERM ends them" "$status" 0
+}
 said() { grep -qF -e "$1" "$scratch/said"; }
 
 for shell in "${shells[@]}"; do
@@ -62,10 +79,10 @@ data 0"
 
     start_criu --tree 1 --images "/tmp/$id/images"
     run "${sh[@]}" "$look" "$id" 0
-    ok "$name: the container's is found" test_has "$out" "criu " " $criu" "log 6 $scratch/dump.log" "data 6" first
+    ok "$name: the container's is found, and one look reads nothing" \
+        test_has "$out" "criu " " $criu $(pgrep -P "$criu")" "log 0 $scratch/dump.log" "data 0"
 
-    "${sh[@]}" "$look" "$id" 100 >"$scratch/said" &
-    looks=$!
+    begin_looks
     ok "$name: the looks begin at once" await said 'data 6'
     printf '%s\n' 'b\0r%s' >&4
     ok "$name: what is added comes with the next" await said 'b\0r%s'
@@ -73,18 +90,16 @@ data 0"
     echo >&4
     echo 'the end' >&4
     await grep -q 'the end' "$scratch/dump.log"
-    kill "$looks"
-    status=0
-    wait "$looks" || status=$?
-    is "$name: TERM ends them" "$status" 0
+    end_looks
     ok "$name: with all that the log has by then" said 'the end'
     log_said <"$scratch/said" >"$scratch/got"
     ok "$name: nothing is lost and nothing comes twice" cmp "$scratch/got" "$scratch/dump.log"
     printf '%s\n' one two three >&4
     await grep -q three "$scratch/dump.log"
-    run "${sh[@]}" "$look" "$id" 0 '/^tw/p
+    begin_looks '/^tw/p
 $p'
-    has "$name: with a filter, what it leaves is said, and how much was read" "$out" \
+    end_looks
+    has "$name: with a filter, what it leaves is said, and how much was read" "$(<"$scratch/said")" \
         "log $(stat -c %s "$scratch/dump.log") " 'data 10' "two
 three"
     end_criu

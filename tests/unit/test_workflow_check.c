@@ -213,17 +213,21 @@ static void what_is_wrong_in_a_recipe_is_told_in_the_recipe(void **state)
     (void)state;
     cleanup_free char *path = xasprintf("%s/recipes/bad.yaml", folder);
     write_file("recipes/bad.yaml", "version: 1\nhelp: x\nparams: {n: {type: int, default: many}}\n"
-                                   "steps:\n  - run: echo ${m}\n");
+                                   "steps:\n  - run: echo ${m} $a ${12}\n");
     cleanup_free char *expected =
         xasprintf("%s:3:34: error: `n` must be a number from 0, not `many`\n"
                   "    3 | params: {n: {type: int, default: many}}\n"
                   "      |                                  ^\n"
+                  "%s:5:10: error: there is no variable `12` here (a shell's own is `$${12}`)\n"
+                  "    5 |   - run: echo ${m} $a ${12}\n"
+                  "      |          ^\n"
+                  "      = known: n, host.name, host.workspace\n"
                   "%s:5:10: error: there is no variable `m` here (a shell's own is `$m` or "
                   "`$${m}`)\n"
-                  "    5 |   - run: echo ${m}\n"
+                  "    5 |   - run: echo ${m} $a ${12}\n"
                   "      |          ^\n"
                   "      = known: n, host.name, host.workspace\n",
-                  path, path);
+                  path, path, path);
     expect_problems(WORKFLOW "      - recipe: bad\n", expected);
 }
 
@@ -281,7 +285,7 @@ static void variables_are_checked(void **state)
     expect_problems(WORKFLOW "      - run: \"${hst.name} ${host.name} $$${x} $HOME $${x}\"\n"
                              "      - run: ${host.name\n",
                     "f.yaml:7:15: error: there is no variable `hst.name` here (a shell's own is "
-                    "`$hst.name` or `$${hst.name}`)\n"
+                    "`$${hst.name}`)\n"
                     "    7 |       - run: \"${hst.name} ${host.name} $$${x} $HOME $${x}\"\n"
                     "      |               ^\n"
                     "      = did you mean `host.name`?\n"
