@@ -1,10 +1,19 @@
-# checkpoint_host: the processor time, in ticks, that containerd, its shims, its clients and the
-# guests' file servers have spent: what moves on the host while no CRIU does.
+# checkpoint_host: what moves on the host while no CRIU does: the time, in ticks, that containerd, its
+# shims, its clients and the guests' file servers have computed, and that containerd's control group has
+# waited for disks (a checkpoint's images are written and synced), where the kernel counts that.
 ticks=0
 for folder in /proc/[0-9]*; do
     read -r stat 2>/dev/null <"$folder/stat" || continue
     name=${stat#*(}
     case $name in
+    containerd\)*)
+        group=''
+        read -r group 2>/dev/null <"$folder/cgroup"
+        # "some avg10=… avg60=… avg300=… total=MICROSECONDS"
+        if read -r _ _ _ _ waited 2>/dev/null <"/sys/fs/cgroup${group#0::}/io.pressure"; then
+            ticks=$((ticks + ${waited#total=} / 10000))
+        fi
+        ;;
     containerd* | nerdctl* | ctr\)* | runc* | virtiofsd*) ;;
     *) continue ;;
     esac

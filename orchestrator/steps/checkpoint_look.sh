@@ -107,9 +107,11 @@ find_criu() {
     for pid in $ours; do add "$pid"; done
     if [ -z "$alive" ] || [ "$seen" = "$ticks $offset" ]; then
         for folder in /proc/[0-9]*; do
-            name=''
+            name='' pid=${folder#/proc/}
             read -r name 2>/dev/null <"$folder/comm"
-            [ "$name" != criu ] || ! is_ours "${folder#/proc/}" || add "${folder#/proc/}"
+            [ "$name" = criu ] || continue
+            case " $alive " in *" $pid "*) continue ;; esac
+            ! is_ours "$pid" || add "$pid"
         done
     fi
     ours=$alive

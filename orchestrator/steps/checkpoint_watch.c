@@ -23,7 +23,13 @@ extern const char script_checkpoint_look[], script_checkpoint_host[];
 #define IDLE_TICKS 3
 /* However much one costs (checkpoint_look.sh), there are so many looks in `stall_after`, of half a
  * second at least each; no piece of the log that one brings is longer, and nor is the rest. */
-enum { LOOKS_PER_STALL = 5, PIECE_MAX = 65536, LINES_MAX = 65536, PIDS_MAX = 1000 };
+enum {
+    LOOKS_PER_STALL = 5,
+    QUIET_LOOKS = LOOKS_PER_STALL - 1,
+    PIECE_MAX = 65536,
+    LINES_MAX = 65536,
+    PIDS_MAX = 1000
+};
 
 /* What moves, as one look saw it. */
 struct motion {
@@ -320,8 +326,9 @@ static int wait_news(struct checkpoint_watch *w, struct exec *x, struct proc *cl
     return proc_ended(client, NULL);
 }
 
-/* After a look: is it a stall? The host's side is asked where no CRIU runs and the guest has been
- * quiet for a while; then that has to stand still too, where it can be seen. */
+/* After a look: is it a stall? Time alone does not make one: where the host, or the way to it,
+ * stood still for a while, nothing could move. The host's side is asked where no CRIU runs and the
+ * guest has been quiet for a while; then that has to stand still too, where it can be seen. */
 static int judge(struct checkpoint_watch *w, struct exec *x, const struct proc *client,
                  int64_t stall_after, struct motion *before, bool *ret_stalled, struct error *err)
 {
@@ -331,11 +338,14 @@ static int judge(struct checkpoint_watch *w, struct exec *x, const struct proc *
     if (host_too && look_at_host(x, &now.host, err) < 0)
         return -1;
     bool host_known;
-    if (moved(before, &now, &host_known))
+    w->quiet_looks++;
+    if (moved(before, &now, &host_known)) {
         w->quiet_since = clock_now();
+        w->quiet_looks = 0;
+    }
     host_known = host_known || (host_too && now.host < 0);
-    *ret_stalled = (w->criu_runs || host_known) && clock_now() - w->quiet_since >= stall_after &&
-                   !proc_ended(client, NULL);
+    *ret_stalled = (w->criu_runs || host_known) && w->quiet_looks >= QUIET_LOOKS &&
+                   clock_now() - w->quiet_since >= stall_after && !proc_ended(client, NULL);
     return show(w, x, err);
 }
 

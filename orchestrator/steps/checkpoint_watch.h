@@ -21,6 +21,7 @@ struct checkpoint_watch {
     int64_t offset;          /* bytes of the log that were read */
     int64_t looked;          /* monotonic time of the last look */
     struct criu_phase phase; /* where CRIU was at last */
+    int quiet_looks;         /* how many have seen nothing move since */
     int64_t quiet_since;     /* monotonic time since which nothing moves */
     struct strbuf said;      /* of the looks, what was not taken yet */
     char *why_not;           /* why there is no way in; NULL: there is. Owned */
