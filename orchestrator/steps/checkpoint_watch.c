@@ -22,7 +22,8 @@ extern const char script_checkpoint_look[], script_checkpoint_host[];
  * work (of 100, by what Linux calls USER_HZ). */
 #define IDLE_TICKS 3
 /* However much one costs (checkpoint_look.sh), there are so many looks in `stall_after`, of half a
- * second at least each; no piece of the log that one brings is longer, and nor is the rest. */
+ * second at least each, and so many in a row have to see nothing move; no piece of the log that one
+ * brings is longer, and nor is the rest. */
 enum {
     LOOKS_PER_STALL = 5,
     QUIET_LOOKS = LOOKS_PER_STALL - 1,

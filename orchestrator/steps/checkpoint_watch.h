@@ -47,10 +47,11 @@ int checkpoint_watch_begin(struct checkpoint_watch *w, struct exec *x, int64_t s
 void checkpoint_watch_release(struct checkpoint_watch *w);
 
 /* Wait for the client of the checkpoint to end, looking at CRIU meanwhile, and once more
- * afterwards. *ret_stalled: it has not ended, and for `stall_after` nanoseconds neither CRIU's log
- * nor CRIU itself has moved, nor, while no CRIU runs, the host's side of it. -1: the step's
- * deadline is over, a stop was asked for, or the connection is lost; the client is not touched in
- * either case. The looks are over then, and the guest is free, where the client has ended or hangs.
+ * afterwards. *ret_stalled: it has not ended, and for `stall_after` nanoseconds, and some looks in
+ * a row, neither CRIU's log nor CRIU itself has moved, nor, while no CRIU runs, the host's side of
+ * it. -1: the step's deadline is over, a stop was asked for, or the connection is lost; the client
+ * is not touched in either case. The looks are over then, and the guest is free, where the client
+ * has ended or hangs.
  */
 int checkpoint_watch_wait(struct checkpoint_watch *w, struct exec *x, struct proc *client,
                           int64_t stall_after, bool *ret_stalled, struct error *err);
