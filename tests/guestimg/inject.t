@@ -17,7 +17,7 @@ is "the digest is the file's" "$(json files.0.sha256)" "$(sum "$scratch/agent")"
 is "and its size" "$(json files.0.size)" 300000
 text_in "$image" /usr/bin/kata-agent >"$scratch/read"
 is "debugfs reads the same bytes" "$(sum "$scratch/read")" "$(sum "$scratch/agent")"
-is "the mode is the one asked for, the owner stays" "$(attributes_in "$image" /usr/bin/kata-agent)" "0750 0 0"
+is "the mode is the one asked for, the owner stays" "$(attributes_in "$image" /usr/bin/kata-agent)" "0750 12 34"
 ok "e2fsck finds nothing" clean_image "$image"
 is "the image before is kept, and nothing else" "$(beside "$image" | sed 's/-.*//')" kata.img.kept
 is "the version kept is the one named" "$(basename "$(json kept)")" "$(beside "$image")"
@@ -31,7 +31,7 @@ is "changes nothing" "$(json changed) $(stat -c %i "$image")" "false $inode"
 run "$guestimg" inject "$image" --put "$scratch/agent:/usr/bin/kata-agent" --json
 is "no mode asked for: the one there is right" "$(json changed)" false
 run "$guestimg" inject "$image" --put "$scratch/agent:/usr/bin/kata-agent:0755" --json
-is "another mode is a change" "$(json changed) $(attributes_in "$image" /usr/bin/kata-agent)" "true 0755 0 0"
+is "another mode is a change" "$(json changed) $(attributes_in "$image" /usr/bin/kata-agent)" "true 0755 12 34"
 run "$guestimg" inject "$image" --put "$scratch/agent:/usr/bin/kata-agent:04755:70000:12" --json
 is "another owner is one, and high ids and set-id bits stay" \
     "$(json changed) $(attributes_in "$image" /usr/bin/kata-agent)" "true 04755 70000 12"
@@ -49,7 +49,7 @@ ok "e2fsck still finds nothing" clean_image "$image"
 
 run "$guestimg" inject "$image" --put "$scratch/small:/etc/hostname"
 exits "a replaced file" 0
-is "keeps its mode" "$(attributes_in "$image" /etc/hostname)" "0640 0 0"
+is "keeps its mode" "$(attributes_in "$image" /etc/hostname)" "0640 12 34"
 is "as text it is told in lines" "$(grep -c "^changed  *yes$" <<<"$out")" 1
 has "with the engine and why" "$out" "engine         ext4" "why            a clean ext4" "kept           $image.kept-"
 

@@ -5,9 +5,9 @@
 [ ! -w /dev/shm ] || export TMPDIR=/dev/shm
 . "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.sh"
 
-# make_part FILE MIB [MKE2FS-OPTION…]: an ext4 with a small root, an agent in it.
+# make_part FILE MIB [MKE2FS-OPTION…]: an ext4 with a small root, an agent of user 12, group 34 in it.
 make_part() {
-    local part=$1 mib=$2 root=$scratch/root
+    local part=$1 mib=$2 root=$scratch/root file
     shift 2
     if [ ! -d "$root" ]; then
         mkdir -p "$root"/{etc,tmp,usr/bin,usr/sbin,usr/lib}
@@ -24,6 +24,9 @@ make_part() {
     fi
     truncate -s "${mib}M" "$part"
     mke2fs -q -t ext4 -b 4096 -E root_owner=0:0 "$@" -d "$root" "$part"
+    for file in usr/bin/kata-agent etc/hostname; do
+        printf 'set_inode_field /%s %s\n' "$file" 'uid 12' "$file" 'gid 34'
+    done | debugfs -w -f - "$part" >/dev/null 2>&1
     e2fsck -fyD "$part" >/dev/null 2>&1 || [ $? -eq 1 ]
 }
 
