@@ -224,7 +224,18 @@ void sshd_stop(struct sshd *s)
     s->pid = 0;
 }
 
-/* Each connection is a child of the server; where users change, one more below it. */
+static bool is_sshd(pid_t pid)
+{
+    cleanup_free char *path = xasprintf("/proc/%d/comm", (int)pid);
+    cleanup_strbuf struct strbuf name = STRBUF_INIT;
+    struct error gone = ERROR_INIT;
+    bool is = fs_read(path, 64, &name, &gone) == 0 && strncmp(strbuf_str(&name), "sshd", 4) == 0;
+    error_release(&gone);
+    return is;
+}
+
+/* Each connection is a child of the server, and where that is not root's, or users change, one more
+ * below it. What runs over the connection lives on, to see it end. */
 static void kill_children(pid_t pid)
 {
     cleanup_free char *path = xasprintf("/proc/%d/task/%d/children", (int)pid, (int)pid);
@@ -232,8 +243,10 @@ static void kill_children(pid_t pid)
     char *rest = children;
     for (char *word; (word = strsep(&rest, " "));) {
         int64_t child = 0;
-        if (*word && parse_int(word, &child))
-            kill((pid_t)child, SIGKILL);
+        if (!*word || !parse_int(word, &child) || !is_sshd((pid_t)child))
+            continue;
+        kill_children((pid_t)child);
+        kill((pid_t)child, SIGKILL);
     }
 }
 
