@@ -240,7 +240,7 @@ static int hangs(struct attempt *a, struct proc *p, struct error *err)
     cleanup_findings struct findings found = FINDINGS_INIT;
     cleanup_error struct error failure = ERROR_INIT;
     struct diagnose_spec spec = {.stalled = true, .client = CLIENT_RUNNING};
-    cleanup_free char *quiet = duration_format(clock_now() - a->watch.quiet_since);
+    cleanup_free char *quiet = duration_format(clock_now() - a->watch.stall.quiet_since);
     a->x->deadline = deadline_in(120 * NSEC_PER_SEC);
     strbuf_add(&a->result.err, proc_err(p)->data, proc_err(p)->len);
     int examined = examine(a, &spec, &found, &failure);

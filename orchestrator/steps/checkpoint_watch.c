@@ -9,7 +9,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/parse.h"
-#include "criu/phase.h"
+#include "steps/checkpoint_look.h"
 #include "steps/guest.h"
 
 extern const char script_checkpoint_look[], script_checkpoint_host[];
@@ -18,28 +18,10 @@ extern const char script_checkpoint_look[], script_checkpoint_host[];
 #define OPEN_TIME (20 * NSEC_PER_SEC)
 #define LEAST     (500 * NSEC_PER_MSEC) /* between two looks, and where the log is shown */
 #define TICK      (100 * NSEC_PER_MSEC)
-/* containerd moves a little when it has nothing to do: more clock ticks than this in a second are
- * work (of 100, by what Linux calls USER_HZ). */
-#define IDLE_TICKS 3
 /* However much one costs (checkpoint_look.sh), there are so many looks in `stall_after`, of half a
- * second at least each, and so many in a row have to see nothing move; no piece of the log that one
- * brings is longer, and nor is the rest. */
-enum {
-    LOOKS_PER_STALL = 5,
-    QUIET_LOOKS = LOOKS_PER_STALL - 1,
-    PIECE_MAX = 65536,
-    LINES_MAX = 65536,
-    PIDS_MAX = 1000
-};
-
-/* What moves, as one look saw it. */
-struct motion {
-    size_t criu;    /* how many of its processes were seen until then */
-    int64_t ticks;  /* theirs */
-    int64_t offset; /* in the log */
-    int64_t host;   /* of the host's side; -1: not looked at */
-    int64_t at;     /* when that was; nanoseconds */
-};
+ * second at least each: one more than have to see nothing move, as the first may have seen the last
+ * of it. */
+#define LOOKS_PER_STALL (STALL_LOOKS + 1)
 
 static bool is_fatal(const struct error *e)
 {
@@ -78,70 +60,24 @@ void checkpoint_watch_release(struct checkpoint_watch *w)
 /* --- what the looks say ------------------------------------------------------------------------
  */
 
-/* "TICKS PID…" */
-static void take_processes(struct checkpoint_watch *w, const char *text)
-{
-    cleanup_free char *line = xstrdup(text);
-    char *rest = line;
-    const char *ticks = strsep(&rest, " ");
-    if (!parse_int(ticks, &w->ticks))
-        w->ticks = 0;
-    w->criu_runs = false;
-    for (char *pid; rest && (pid = strsep(&rest, " "));) {
-        int64_t number;
-        if (!parse_int(pid, &number) || number <= 1 || w->pids.len >= PIDS_MAX)
-            continue;
-        w->criu_runs = true;
-        if (!strv_contains(&w->pids, pid))
-            strv_push(&w->pids, pid);
-    }
-}
-
-/* "OFFSET PATH" */
-static void take_place(struct checkpoint_watch *w, const char *text)
-{
-    const char *path = strchr(text, ' ');
-    cleanup_free char *offset = path ? xstrndup(text, (size_t)(path - text)) : NULL;
-    if (!path || path[1] != '/' || !parse_int(offset, &w->offset))
-        return;
-    if (!w->log)
-        w->log = xstrdup(path + 1);
-}
-
-static int take_log(struct checkpoint_watch *w, struct exec *x, const char *data, size_t len,
-                    struct error *err)
-{
-    criu_phase_add(&w->phase, data, len);
-    return w->follow && len > 0 ? exec_output(x, data, len, false, err) : 0;
-}
-
-/* One look: lines up to "data LENGTH", and so many bytes. *ret_used: how many bytes it has of what
- * was said; 0: its end has not come yet. */
-static int take_look(struct checkpoint_watch *w, struct exec *x, size_t *ret_used,
+static int take_look(struct checkpoint_watch *w, struct exec *x, struct checkpoint_look *look,
                      struct error *err)
 {
-    const char *from = strbuf_str(&w->said), *end = from + w->said.len;
-    *ret_used = 0;
-    for (const char *at = from, *eol; (eol = memchr(at, '\n', (size_t)(end - at))); at = eol + 1) {
-        cleanup_free char *line = xstrndup(at, (size_t)(eol - at));
-        int64_t len;
-        if (at == from && strncmp(line, "criu ", 5) == 0) {
-            take_processes(w, line + 5);
-        } else if (at != from && strncmp(line, "log ", 4) == 0) {
-            take_place(w, line + 4);
-        } else if (at == from || strncmp(line, "data ", 5) != 0 || !parse_int(line + 5, &len) ||
-                   len < 0 || len > PIECE_MAX) {
-            return error_set(err, ERR_FAILED, "what a look at CRIU says is not understood");
-        } else if (end - eol - 1 >= len) {
-            *ret_used = (size_t)(eol + 1 - from) + (size_t)len;
-            return take_log(w, x, eol + 1, (size_t)len, err);
-        } else {
-            return 0;
-        }
+    w->looked = clock_now();
+    w->ticks = look->ticks;
+    w->criu_runs = look->pids.len > 0;
+    for (size_t i = 0; i < look->pids.len && w->pids.len < LOOK_PIDS_MAX; i++)
+        if (!strv_contains(&w->pids, look->pids.items[i]))
+            strv_push(&w->pids, look->pids.items[i]);
+    if (look->log) {
+        w->offset = look->offset;
+        if (!w->log)
+            w->log = steal(&look->log);
     }
-    return w->said.len <= LINES_MAX
-               ? 0
-               : error_set(err, ERR_FAILED, "what a look at CRIU says has no end");
+    criu_phase_add(&w->phase, look->piece, look->piece_len);
+    return w->follow && look->piece_len > 0
+               ? exec_output(x, look->piece, look->piece_len, false, err)
+               : 0;
 }
 
 /* All that was said. *ret_any: was there a whole look among it? */
@@ -149,12 +85,14 @@ static int take_looks(struct checkpoint_watch *w, struct exec *x, bool *ret_any,
 {
     *ret_any = false;
     for (size_t used; w->said.len > 0; strbuf_consume(&w->said, used)) {
-        if (take_look(w, x, &used, err) < 0)
+        cleanup_checkpoint_look struct checkpoint_look look = CHECKPOINT_LOOK_INIT;
+        if (checkpoint_look_read(strbuf_str(&w->said), w->said.len, &look, &used, err) < 0)
             return -1;
         if (used == 0)
             return 0;
+        if (take_look(w, x, &look, err) < 0)
+            return -1;
         *ret_any = true;
-        w->looked = clock_now();
     }
     return 0;
 }
@@ -261,7 +199,7 @@ int checkpoint_watch_begin(struct checkpoint_watch *w, struct exec *x, int64_t s
     return begin(w, x, &failure) < 0 ? give_up(w, x, &failure, err) : 0;
 }
 
-/* --- does anything move? ----------------------------------------------------------------------
+/* --- the host's side ----------------------------------------------------------------------
  */
 
 /* Nothing of CRIU runs: it has not begun, or it has ended and the rest is the host's. */
@@ -274,25 +212,9 @@ static int look_at_host(struct exec *x, int64_t *ret, struct error *err)
     if (transport_run(x->host, &cmd, deadline_in(LOOK_TIME), &r, err) < 0)
         return -1;
     strbuf_rtrim(&r.out);
-    if (!parse_int(strbuf_str(&r.out), ret))
-        *ret = -1;
+    if (!parse_int(strbuf_str(&r.out), ret) || *ret < 0)
+        *ret = HOST_UNSEEN;
     return 0;
-}
-
-/* Has anything moved since the last look? Keeps in `before` what the next one is compared with. The
- * host's side counts from its second look on (*ret_host_known): what it did before the first nobody
- * knows. */
-static bool moved(struct motion *before, const struct motion *now, bool *ret_host_known)
-{
-    bool guest =
-        now->criu != before->criu || now->ticks != before->ticks || now->offset != before->offset;
-    int64_t idle = IDLE_TICKS * (1 + (now->at - before->at) / NSEC_PER_SEC);
-    *ret_host_known = now->host >= 0 && before->host >= 0;
-    bool host = *ret_host_known && now->host - before->host > idle;
-    *before = *now;
-    if (guest)
-        before->host = -1;
-    return guest || host;
 }
 
 /* --- waiting ---------------------------------------------------------------------------------- */
@@ -327,41 +249,43 @@ static int wait_news(struct checkpoint_watch *w, struct exec *x, struct proc *cl
     return proc_ended(client, NULL);
 }
 
-/* After a look: is it a stall? Time alone does not make one: where the host, or the way to it,
- * stood still for a while, nothing could move. The host's side is asked where no CRIU runs and the
- * guest has been quiet for a while; then that has to stand still too, where it can be seen. */
-static int judge(struct checkpoint_watch *w, struct exec *x, const struct proc *client,
-                 int64_t stall_after, struct motion *before, bool *ret_stalled, struct error *err)
+/* After a look: what has moved? */
+static int take_stock(struct checkpoint_watch *w, struct exec *x, struct error *err)
 {
-    struct motion now = {
-        .criu = w->pids.len, .ticks = w->ticks, .offset = w->offset, .host = -1, .at = clock_now()};
-    bool host_too = !w->criu_runs && now.at - w->quiet_since >= stall_after / 2;
-    if (host_too && look_at_host(x, &now.host, err) < 0)
+    struct motion seen = {.criu_runs = w->criu_runs,
+                          .criu = w->pids.len,
+                          .ticks = w->ticks,
+                          .offset = w->offset,
+                          .host = HOST_NOT_ASKED};
+    if (stall_asks_host(&w->stall, w->criu_runs, clock_now()) &&
+        look_at_host(x, &seen.host, err) < 0)
         return -1;
-    bool host_known;
-    w->quiet_looks++;
-    if (moved(before, &now, &host_known)) {
-        w->quiet_since = clock_now();
-        w->quiet_looks = 0;
-    }
-    host_known = host_known || (host_too && now.host < 0);
-    *ret_stalled = (w->criu_runs || host_known) && w->quiet_looks >= QUIET_LOOKS &&
-                   clock_now() - w->quiet_since >= stall_after && !proc_ended(client, NULL);
+    seen.at = clock_now();
+    stall_look(&w->stall, &seen);
     return show(w, x, err);
+}
+
+/* The last look of all has to see nothing move either: else they begin again. */
+static int make_sure(struct checkpoint_watch *w, struct exec *x, const struct proc *client,
+                     bool *ret_stalled, struct error *err)
+{
+    if (end_looks(w, x, err) < 0 || take_stock(w, x, err) < 0)
+        return -1;
+    bool over = proc_ended(client, NULL);
+    *ret_stalled = !over && stall_is_there(&w->stall);
+    return over || *ret_stalled ? 0 : begin(w, x, err);
 }
 
 /* After news: the client has ended (`ended`), or hangs (*ret_stalled), or the wait goes on. */
 static int turn(struct checkpoint_watch *w, struct exec *x, const struct proc *client, bool ended,
-                int64_t stall_after, struct motion *before, bool *ret_stalled, struct error *err)
+                bool *ret_stalled, struct error *err)
 {
     bool any = false;
     if (ended)
         return end_looks(w, x, err);
-    if (listen(w, x, 0, &any, err) < 0)
+    if (listen(w, x, 0, &any, err) < 0 || (any && take_stock(w, x, err) < 0))
         return -1;
-    if (any && judge(w, x, client, stall_after, before, ret_stalled, err) < 0)
-        return -1;
-    return *ret_stalled ? end_looks(w, x, err) : 0;
+    return stall_is_near(&w->stall, clock_now()) ? make_sure(w, x, client, ret_stalled, err) : 0;
 }
 
 int checkpoint_watch_wait(struct checkpoint_watch *w, struct exec *x, struct proc *client,
@@ -370,15 +294,13 @@ int checkpoint_watch_wait(struct checkpoint_watch *w, struct exec *x, struct pro
     *ret_stalled = false;
     if (w->guest && !w->looking && checkpoint_watch_begin(w, x, stall_after, err) < 0)
         return -1;
-    struct motion before = {.host = -1};
-    w->quiet_since = clock_now();
+    stall_begin(&w->stall, stall_after, clock_now());
     for (int ended = 0; !ended && !*ret_stalled;) {
         cleanup_error struct error failure = ERROR_INIT;
         ended = wait_news(w, x, client, err);
         if (ended < 0)
             return -1;
-        if (w->guest &&
-            turn(w, x, client, ended, stall_after, &before, ret_stalled, &failure) < 0 &&
+        if (w->guest && turn(w, x, client, ended, ret_stalled, &failure) < 0 &&
             give_up(w, x, &failure, err) < 0)
             return -1;
     }

@@ -7,6 +7,7 @@
 #include "criu/phase.h"
 #include "exec/exec.h"
 #include "guest/guest.h"
+#include "steps/stall.h"
 
 struct checkpoint_watch {
     struct guest *guest;     /* the container's; NULL: there is no way in, so nothing is watched */
@@ -21,8 +22,7 @@ struct checkpoint_watch {
     int64_t offset;          /* bytes of the log that were read */
     int64_t looked;          /* monotonic time of the last look */
     struct criu_phase phase; /* where CRIU was at last */
-    int quiet_looks;         /* how many have seen nothing move since */
-    int64_t quiet_since;     /* monotonic time since which nothing moves */
+    struct stall stall;      /* since when nothing moves */
     struct strbuf said;      /* of the looks, what was not taken yet */
     char *why_not;           /* why there is no way in; NULL: there is. Owned */
 };
@@ -47,11 +47,10 @@ int checkpoint_watch_begin(struct checkpoint_watch *w, struct exec *x, int64_t s
 void checkpoint_watch_release(struct checkpoint_watch *w);
 
 /* Wait for the client of the checkpoint to end, looking at CRIU meanwhile, and once more
- * afterwards. *ret_stalled: it has not ended, and for `stall_after` nanoseconds, and some looks in
- * a row, neither CRIU's log nor CRIU itself has moved, nor, while no CRIU runs, the host's side of
- * it. -1: the step's deadline is over, a stop was asked for, or the connection is lost; the client
- * is not touched in either case. The looks are over then, and the guest is free, where the client
- * has ended or hangs.
+ * afterwards. *ret_stalled: it has not ended, and nothing has moved for `stall_after` nanoseconds
+ * (stall.h). -1: the step's deadline is over, a stop was asked for, or the connection is lost; the
+ * client is not touched in either case. The looks are over then, and the guest is free, where the
+ * client has ended or hangs.
  */
 int checkpoint_watch_wait(struct checkpoint_watch *w, struct exec *x, struct proc *client,
                           int64_t stall_after, bool *ret_stalled, struct error *err);
