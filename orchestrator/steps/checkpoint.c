@@ -203,7 +203,7 @@ static int examine(struct attempt *a, struct diagnose_spec *spec, struct finding
     cleanup_free char *state = NULL;
     cleanup_free char *work = a->watch.log ? path_dir(a->watch.log) : NULL;
     spec->work_dir = work;
-    if (client_state(a->x, c, &state, err) < 0)
+    if (spec->client == CLIENT_EXITED && client_state(a->x, c, &state, err) < 0)
         return -1;
     spec->state_after = state;
     return checkpoint_examine(a->x, a->watch.guest, spec, ret, err);
@@ -314,9 +314,8 @@ static int succeeded(struct attempt *a, struct error *err)
     const struct run_container *c = a->container;
     struct checkpoint_figures figures = {.wall = a->time.wall};
     undo_forget(&x->undo, a->criu);
-    if (client_running(x, c, &figures.running, err) < 0 || forget(x, c, err) < 0 ||
-        checkpoint_figures_read(x, a->folder, a->watch.guest, a->watch.log, &figures, err) < 0 ||
-        checkpoint_emit_sample(x, a->step, &figures, err) < 0)
+    if (checkpoint_figures_read(x, c, a->folder, a->watch.guest, a->watch.log, &figures, err) < 0 ||
+        forget(x, c, err) < 0 || checkpoint_emit_sample(x, a->step, &figures, err) < 0)
         return -1;
     bool running = figures.running;
     x->checkpoint.folder = xstrdup(a->folder);

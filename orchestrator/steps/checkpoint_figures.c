@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/parse.h"
+#include "steps/client.h"
 
 /* Runs "$@" with its output on stderr and prints two clocks around it, in nanoseconds: the wall
  * clock, and the uptime (in hundredths of a second), which no clock step can move; and its status.
@@ -41,29 +42,45 @@ void checkpoint_timed_command(const struct strv *client, struct strv *ret)
     strv_extend(ret, client);
 }
 
-/* The size of the images, and CRIU's own figures where it has left them on the host: a number, a
- * line's end, and the file's bytes. */
-static int figures_on_host(struct exec *x, const char *folder, double *ret_bytes,
-                           struct strbuf *ret_stats, struct error *err)
+/* All that the host knows, in one command: FOLDER, and the words that print the task's state. Two
+ * lines, the state and the images' size, and the bytes of CRIU's figures where it has left them
+ * there. */
+static const char on_host[] =
+    "folder=$1; shift; printf '%s\\n' \"$(\"$@\" 2>/dev/null)\"; "
+    "{ [ ! -d \"$folder/images\" ] || find \"$folder/images\" -type f -printf '%s\\n'; } | "
+    "awk '{ s += $1 } END { printf \"%.0f\\n\", s }'; "
+    "for f in \"$folder/work/stats-dump\" \"$folder/images/stats-dump\"; do "
+    "if [ -f \"$f\" ]; then exec head -c 65536 \"$f\"; fi; done";
+
+/* The next line of `*at`, without its end. NULL: there is none. The caller frees. */
+static char *next_line(const char **at, const char *end)
+{
+    const char *eol = memchr(*at, '\n', (size_t)(end - *at));
+    char *line = eol ? xstrndup(*at, (size_t)(eol - *at)) : NULL;
+    *at = eol ? eol + 1 : *at;
+    return line;
+}
+
+static int figures_on_host(struct exec *x, const struct run_container *c, const char *folder,
+                           struct checkpoint_figures *ret, struct strbuf *ret_stats,
+                           struct error *err)
 {
     cleanup_strv struct strv argv = STRV_INIT;
-    strv_push_all(&argv, "sh", "-c",
-                  "{ [ ! -d \"$1/images\" ] || find \"$1/images\" -type f -printf '%s\\n'; } | "
-                  "awk '{ s += $1 } END { printf \"%d\\n\", s }'; "
-                  "for f in \"$1/work/stats-dump\" \"$1/images/stats-dump\"; do "
-                  "if [ -f \"$f\" ]; then exec head -c 65536 \"$f\"; fi; done",
-                  "sh", folder, NULL);
+    strv_push_all(&argv, "sh", "-c", on_host, "sh", folder, NULL);
+    c->client->state(c, &argv);
     const struct command cmd = {.argv = &argv, .become = true};
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    if (exec_check_command(x, &cmd, "measuring the images", &r, err) < 0)
+    if (exec_check_command(x, &cmd, "measuring the checkpoint", &r, err) < 0)
         return -1;
-    const char *eol = memchr(strbuf_str(&r.out), '\n', r.out.len);
-    if (!eol)
-        return error_set(err, ERR_FAILED, "measuring the images: no number came");
-    cleanup_free char *number = xstrndup(r.out.data, (size_t)(eol - r.out.data));
+    const char *at = strbuf_str(&r.out), *end = at + r.out.len;
+    cleanup_free char *state = next_line(&at, end);
+    cleanup_free char *size = next_line(&at, end);
     int64_t bytes;
-    *ret_bytes = parse_int(number, &bytes) ? (double)bytes : 0;
-    strbuf_add(ret_stats, eol + 1, (size_t)(r.out.data + r.out.len - eol - 1));
+    if (!state || !size || !parse_int(size, &bytes))
+        return error_set(err, ERR_FAILED, "measuring the checkpoint: no figures came");
+    ret->running = strcmp(state, "running") == 0;
+    ret->image_bytes = (double)bytes;
+    strbuf_add(ret_stats, at, (size_t)(end - at));
     return 0;
 }
 
@@ -98,12 +115,13 @@ int checkpoint_stats_in_guest(struct exec *x, struct guest *guest, const char *f
     return parse_stats(&bytes, ret, err);
 }
 
-int checkpoint_figures_read(struct exec *x, const char *folder, struct guest *guest,
-                            const char *log, struct checkpoint_figures *ret, struct error *err)
+int checkpoint_figures_read(struct exec *x, const struct run_container *c, const char *folder,
+                            struct guest *guest, const char *log, struct checkpoint_figures *ret,
+                            struct error *err)
 {
     cleanup_strbuf struct strbuf bytes = STRBUF_INIT;
     cleanup_free char *beside = guest && log ? path_dir(log) : NULL;
-    if (figures_on_host(x, folder, &ret->image_bytes, &bytes, err) < 0)
+    if (figures_on_host(x, c, folder, ret, &bytes, err) < 0)
         return -1;
     if (bytes.len == 0 && beside && figures_in_guest(x, guest, beside, &bytes, err) < 0)
         return -1;

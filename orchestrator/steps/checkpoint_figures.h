@@ -29,11 +29,12 @@ struct checkpoint_figures {
     struct criu_stats stats;
 };
 
-/* Read what a client's checkpoint has left: the images' size from `folder` of the host; CRIU's
- * figures from there, or in the guest beside its log (`guest`, `log`: NULL where not known), or
- * nowhere. */
-int checkpoint_figures_read(struct exec *x, const char *folder, struct guest *guest,
-                            const char *log, struct checkpoint_figures *ret, struct error *err);
+/* Read what a client's checkpoint of `c` has left: whether the workload runs and the images' size
+ * in `folder`, of the host; CRIU's figures from there, or in the guest beside its log (`guest`,
+ * `log`: NULL where not known), or nowhere. */
+int checkpoint_figures_read(struct exec *x, const struct run_container *c, const char *folder,
+                            struct guest *guest, const char *log, struct checkpoint_figures *ret,
+                            struct error *err);
 /* CRIU's own figures from a folder of the guest; none there is no failure. */
 int checkpoint_stats_in_guest(struct exec *x, struct guest *guest, const char *folder,
                               struct criu_stats *ret, struct error *err);

@@ -39,6 +39,11 @@ struct container_client {
     void (*list)(const char *space, const char *run_id, struct strv *ret);
 };
 
+/* Of a shell: print the state of the task "$2" of namespace "$1", in lower case, as containerd has
+ * it; nothing where there is no such task. */
+#define CTR_TASK_STATE                                                                             \
+    "ctr --namespace \"$1\" tasks ls | awk -v n=\"$2\" '$1 == n { print tolower($3) }'"
+
 /* The client of a name, or for "auto" the first that the host has. */
 int client_choose(struct exec *x, const char *name, const struct container_client **ret,
                   struct error *err);

@@ -31,10 +31,7 @@ static void read_file(const struct run_container *c, const char *path, struct st
 
 static void state(const struct run_container *c, struct strv *ret)
 {
-    strv_push_all(
-        ret, "sh", "-c",
-        "ctr --namespace \"$1\" tasks ls | awk -v n=\"$2\" '$1 == n { print tolower($3) }'", "sh",
-        c->space, c->name, NULL);
+    strv_push_all(ret, "sh", "-c", CTR_TASK_STATE, "sh", c->space, c->name, NULL);
 }
 
 static void checkpoint(const struct run_container *c, const struct checkpoint_spec *spec,
