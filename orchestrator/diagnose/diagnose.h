@@ -69,9 +69,9 @@ struct diagnose_spec {
 
 /* Take a bundle: the caller's facts, the guest's side by `guest` (NULL: CRIU runs on the host
  * itself, as with runc), the host's side by commands on `host`. What cannot be had is in the bundle
- * with the reason, also a guest that does not answer: -1 only when the host is lost, the deadline
- * is over before anything was had, or a stop is asked for. A few hundred milliseconds; `deadline`
- * bounds it (give it 10 s; more where the machine is emulated). Appended to `ret`. */
+ * with the reason, also a guest or a host that does not answer by `deadline`: -1 only when the host
+ * is lost or a stop is asked for. A few hundred milliseconds (give it 10 s; more where the machine
+ * is emulated). Appended to `ret`. */
 int diagnose_take(struct transport *host, const struct evidence_place *guest,
                   const struct diagnose_spec *spec, int64_t deadline, struct strbuf *ret,
                   struct error *err);

@@ -4,7 +4,7 @@
 #
 #   sh -c SCRIPT kataloop MARK [--container ID] [--pid PID] [--images DIR] [--work DIR]
 #
-# Prints a stream that evidence.c turns into a bundle. MARK is a word that nobody here can guess; a
+# Prints a stream that stream.c turns into a bundle. MARK is a word that nobody here can guess; a
 # line that begins with it is ours, all else is content:
 #
 #   MARK item MAX NAME    what follows is an item; at most MAX bytes of it are kept

@@ -12,7 +12,7 @@
 # line of CRIU, or of a process it descends from, has it. Looks run beside what is measured: so one
 # shell stays for all of them, gives way to everything else, and starts hardly any other program.
 id=$1 longest=$2 filter=${3:-}
-ours='' log='' offset=0 opened='' last='' seen=''
+ours='' log='' source='' offset=0 opened='' last='' seen=''
 LC_ALL=C
 export LC_ALL
 [ "$longest" -eq 0 ] || renice -n 19 "$$" >/dev/null 2>&1
@@ -66,15 +66,28 @@ is_ours() {
     return 1
 }
 
+# Is descriptor $2 of process $1 open for writing?
+is_written() {
+    while read -r key flags; do
+        [ "$key" != flags: ] || break
+    done 2>/dev/null <"/proc/$1/fdinfo/$2"
+    case $key$flags in flags:*[12]) return 0 ;; esac
+    return 1
+}
+
+# The log of CRIU, process $1: what it writes, whatever else has that path where this runs.
 find_log() {
     # Descriptors as "… 3 -> /path/criu-dump.log".
     while read -r line; do
+        fd=${line%%' -> /'*}
+        fd=${fd##* }
         case $line in
-        *' -> /'*.log)
-            log=/${line#*' -> /'}
-            return
-            ;;
+        *' -> /'*.log) is_written "$1" "$fd" || continue ;;
+        *) continue ;;
         esac
+        log=/${line#*' -> /'}
+        source=/proc/$1/fd/$fd
+        return
     done <<LINKS
 $(ls -l "/proc/$1/fd" 2>/dev/null)
 LINKS
@@ -122,7 +135,7 @@ find_left_log() {
     for found in /tmp/criu-checkpoint-*"$id"*/work/criu-dump.log; do
         case $found in
         *[[:cntrl:]]*) ;;
-        *) [ ! -f "$found" ] || log=$found ;;
+        *) [ ! -f "$found" ] || { log=$found && source=$found; } ;;
         esac
     done
 }
@@ -130,8 +143,11 @@ find_left_log() {
 read_log() {
     piece=''
     [ -n "$log" ] && [ "$longest" -gt 0 ] || return
-    [ -n "$opened" ] || { command exec 3<"$log"; } 2>/dev/null || return
-    opened=yes
+    if [ -z "$opened" ]; then
+        # Else CRIU has ended since: the log is looked for again.
+        { command exec 3<"$source"; } 2>/dev/null || { log='' && return; }
+        opened=yes
+    fi
     piece=$(
         trap '' TERM
         if [ -n "$filter" ]; then

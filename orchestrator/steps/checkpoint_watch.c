@@ -69,11 +69,10 @@ static int take_look(struct checkpoint_watch *w, struct exec *x, struct checkpoi
     for (size_t i = 0; i < look->pids.len && w->pids.len < LOOK_PIDS_MAX; i++)
         if (!strv_contains(&w->pids, look->pids.items[i]))
             strv_push(&w->pids, look->pids.items[i]);
-    if (look->log) {
+    if (look->offset > 0) /* one that reads nothing of the log says 0 */
         w->offset = look->offset;
-        if (!w->log)
-            w->log = steal(&look->log);
-    }
+    if (look->log && !w->log)
+        w->log = steal(&look->log);
     criu_phase_add(&w->phase, look->piece, look->piece_len);
     return w->follow && look->piece_len > 0
                ? exec_output(x, look->piece, look->piece_len, false, err)
@@ -175,6 +174,7 @@ static int begin(struct checkpoint_watch *w, struct exec *x, struct error *err)
         strv_push(&argv, strbuf_str(&filter));
     const struct guest_command cmd = {
         .argv = &argv, .output = hear, .output_data = w, .live = true};
+    strbuf_truncate(&w->said, 0); /* of a look that was cut */
     if (guest_start(w->guest, &cmd, x->deadline, err) < 0)
         return -1;
     w->looking = true;

@@ -25,7 +25,7 @@ struct container_client {
     void (*restore)(const struct run_container *c, const char *folder, struct strv *ret);
     /* Run a command in it that prints the file `path` of its own file system. */
     void (*read_file)(const struct run_container *c, const char *path, struct strv *ret);
-    /* Print "running" while its task runs. */
+    /* Print its task's state in lower case: "running", "paused", "stopped" or "exited"… */
     void (*state)(const struct run_container *c, struct strv *ret);
     void (*checkpoint)(const struct run_container *c, const struct checkpoint_spec *spec,
                        struct strv *ret);

@@ -65,7 +65,8 @@ static void resume(const struct run_container *c, struct strv *ret)
 static void remove_container(const char *space, const char *name, struct strv *ret)
 {
     strv_push_all(ret, "sh", "-c",
-                  "ctr --namespace \"$1\" containers info \"$2\" >/dev/null 2>&1 || exit 0; "
+                  "found=$(ctr --namespace \"$1\" containers ls -q \"id==$2\") || exit; "
+                  "[ \"$found\" ] || exit 0; "
                   "ctr --namespace \"$1\" tasks rm --force \"$2\" >/dev/null 2>&1; "
                   "ctr --namespace \"$1\" containers rm \"$2\"",
                   "sh", space, name, NULL);

@@ -39,6 +39,7 @@ int step_guest(struct exec *x, struct run_container *c, int64_t deadline, struct
 struct stream {
     struct exec *x;
     size_t keep;
+    bool cut; /* the beginning of a stream was not kept */
     struct run_result kept;
     int result; /* of passing it on */
     struct error failure;
@@ -51,8 +52,10 @@ static void pass_on(void *data, const char *bytes, size_t len, bool is_err)
     if (s->result == 0)
         s->result = exec_output(s->x, bytes, len, is_err, &s->failure);
     strbuf_add(to, bytes, len);
-    if (to->len / 2 > s->keep)
+    if (to->len / 2 > s->keep) {
         strbuf_consume(to, to->len - s->keep);
+        s->cut = true;
+    }
 }
 
 static int wait_end(struct exec *x, struct guest *g, struct stream *s, struct error *err)
@@ -70,7 +73,7 @@ static int wait_end(struct exec *x, struct guest *g, struct stream *s, struct er
 }
 
 int step_guest_stream(struct exec *x, struct guest *g, const struct strv *argv, size_t keep,
-                      struct run_result *ret, struct error *err)
+                      struct run_result *ret, bool *ret_cut, struct error *err)
 {
     struct stream s = {.x = x, .keep = keep};
     const struct guest_command cmd = {
@@ -86,6 +89,7 @@ int step_guest_stream(struct exec *x, struct guest *g, const struct strv *argv, 
     error_release(&s.failure);
     run_result_release(ret);
     *ret = s.kept;
+    *ret_cut = s.cut;
     ret->status = last.status;
     return result;
 }
@@ -119,11 +123,15 @@ static int run_in(struct exec *x, const struct plan_step *step, struct guest *g,
     cleanup_strv struct strv argv = STRV_INIT;
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     step_command(value_get(step->args, "command"), &argv);
+    bool cut;
     int result =
-        step_guest_stream(x, g, &argv, save ? GUEST_OUTPUT_MAX : KEPT_FOR_MESSAGE, &r, err);
+        step_guest_stream(x, g, &argv, save ? GUEST_OUTPUT_MAX : KEPT_FOR_MESSAGE, &r, &cut, err);
     if (save && r.out.len > 0) {
         cleanup_error struct error unheard = ERROR_INIT; /* what failed before counts for more */
-        if (exec_artifact(x, save, r.out.data, r.out.len, result < 0 ? &unheard : err) < 0)
+        struct error *told = result < 0 ? &unheard : err;
+        if (exec_artifact(x, save, r.out.data, r.out.len, told) < 0 ||
+            (cut && exec_note(x, told, "%s has the end of it only, the last %d MiB", save,
+                              GUEST_OUTPUT_MAX >> 20) < 0))
             result = -1;
     }
     if (result < 0 || r.status.code == 0)

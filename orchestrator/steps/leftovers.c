@@ -76,17 +76,29 @@ static int remove_containers(struct exec *x, const struct container_client *clie
     return 0;
 }
 
+/* containerd's namespaces, a line each; none where the host has no client. */
+static int list_namespaces(struct exec *x, struct run_result *ret, struct error *err)
+{
+    static const char *const words[][2] = {{"ctr", "namespaces"}, {"nerdctl", "namespace"}};
+    bool ok = false;
+    for (size_t i = 0; i < ARRAY_SIZE(words) && !ok; i++) {
+        cleanup_strv struct strv argv = STRV_INIT;
+        strv_push_all(&argv, words[i][0], words[i][1], "ls", "-q", NULL);
+        if (try(x, &argv, ret, &ok, err) < 0 ||
+            (!ok && absent(x, words[i][0], &argv, ret, err) < 0))
+            return -1;
+    }
+    if (!ok)
+        strbuf_truncate(&ret->out, 0);
+    return 0;
+}
+
 /* In whatever namespace a workflow put them. */
 static int remove_all_containers(struct exec *x, const char *run_id, bool *found, struct error *err)
 {
-    bool ok;
-    cleanup_strv struct strv argv = STRV_INIT;
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    strv_push_all(&argv, "ctr", "namespaces", "ls", "-q", NULL);
-    if (try(x, &argv, &r, &ok, err) < 0)
+    if (list_namespaces(x, &r, err) < 0)
         return -1;
-    if (!ok)
-        return absent(x, "ctr", &argv, &r, err);
     char *rest = r.out.data;
     for (char *space; rest && (space = strsep(&rest, "\n"));)
         for (size_t i = 0; *space && container_clients[i]; i++)

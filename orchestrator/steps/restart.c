@@ -105,36 +105,44 @@ static void show_journal(struct exec *x, const char *unit)
     (void)exec_stream(x, &cmd, 16384, &r, &unheard);
 }
 
+static int roll_back(struct exec *x, const struct replaced_image *image, struct error *err)
+{
+    cleanup_strv struct strv arguments = STRV_INIT;
+    json_t *answer = NULL;
+    strv_push_all(&arguments, "rollback", image->path, "--to", image->previous, NULL);
+    if (guest_image_run(x, &arguments, "putting the previous image back", &answer, err) < 0)
+        return -1;
+    json_decref(answer);
+    cleanup_error struct error unheard = ERROR_INIT;
+    (void)exec_note(x, &unheard, "put the previous image back: %s", image->path);
+    return 0;
+}
+
 /* Put the images back that this run has replaced, youngest first, and start the unit once more.
  * `err` holds the failure; what was done about it becomes its hint. */
 static void put_back(struct exec *x, const struct plan_step *step, struct error *err)
 {
-    cleanup_error struct error failure = ERROR_INIT;
+    cleanup_error struct error unheard = ERROR_INIT; /* the first failure is what is told */
+    cleanup_free char *not_back = NULL;
+    size_t back = 0;
     for (size_t i = x->n_replaced; i-- > 0;) {
-        cleanup_strv struct strv arguments = STRV_INIT;
-        json_t *answer = NULL;
-        strv_push_all(&arguments, "rollback", x->replaced[i].path, "--to", x->replaced[i].previous,
-                      NULL);
-        if (guest_image_run(x, &arguments, "putting the previous image back", &answer, &failure) <
-            0) {
-            error_hint(err, "the previous image is still at %s: %s", x->replaced[i].previous,
-                       failure.message);
-            return;
-        }
-        json_decref(answer);
-        cleanup_error struct error unheard = ERROR_INIT;
-        (void)exec_note(x, &unheard, "put the previous image back: %s", x->replaced[i].path);
+        cleanup_error struct error failure = ERROR_INIT;
+        if (roll_back(x, &x->replaced[i], &failure) == 0)
+            back++;
+        else if (!not_back)
+            not_back = xasprintf("; the version at %s could not be: %s", x->replaced[i].previous,
+                                 failure.message);
     }
     if (x->n_replaced == 0) {
         error_hint(err, "`journalctl -u %s` on the host has more",
                    value_get_string(step->args, "unit"));
         return;
     }
-    x->n_replaced = 0;
-    if (restart(x, step, &failure) == 0)
-        error_hint(err, "the previous image was put back, and the unit answers again");
-    else
-        error_hint(err, "the previous image was put back; the unit still does not answer");
+    const char *unit = back == 0                         ? ""
+                       : restart(x, step, &unheard) == 0 ? ", and the unit answers again"
+                                                         : "; the unit still does not answer";
+    error_hint(err, "the previous image was %sput back%s%s", back == 0 ? "not " : "", unit,
+               not_back ? not_back : "");
 }
 
 static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, struct error *err)

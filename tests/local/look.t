@@ -49,6 +49,7 @@ for line in said:
 }
 # In a group of their own, all of which is told, as the guest's console does it.
 begin_looks() { # [FILTER]
+    rm -f "$scratch/said" # of the looks before: what is waited for below is not theirs
     set -m
     "${sh[@]}" "$look" "$id" 100 "$@" >"$scratch/said" 2>/dev/null &
     looks=$!
