@@ -50,6 +50,10 @@ enum client_outcome {
     CLIENT_KILLED,  /* it was ended by a signal, or by us */
 };
 
+/* The host's side of the evidence, while it is taken: commands that need no guest, and that may be
+ * begun before it is sure that evidence is wanted. */
+struct host_evidence;
+
 /* What to look at, and what the caller knows already. All strings are borrowed; NULL: not known. */
 struct diagnose_spec {
     const char *container; /* full id: the target is what has it in its cgroup's path */
@@ -65,7 +69,16 @@ struct diagnose_spec {
     int64_t seconds;           /* since the checkpoint began; 0: not known */
     bool leave_running;        /* the container was to go on afterwards */
     const char *state_after; /* of its task, after the checkpoint ended: "running", "stopped"… */
+    struct host_evidence
+        *host_evidence; /* was begun before; NULL: it is taken beside the guest's */
 };
+
+/* Begin to take the host's side of what `spec` describes. That it cannot be taken is no failure
+ * (the bundle says so): -1 only where there are no random numbers. The caller frees *ret, before
+ * `host` is closed. */
+int host_evidence_begin(struct transport *host, const struct diagnose_spec *spec,
+                        struct host_evidence **ret, struct error *err);
+void host_evidence_free(struct host_evidence *e); /* what still runs is forgotten; NULL is fine */
 
 /* Take a bundle: the caller's facts, the guest's side by `guest` (NULL: CRIU runs on the host
  * itself, as with runc), the host's side by commands on `host`. What cannot be had is in the bundle

@@ -149,47 +149,69 @@ static int take_guest(const struct evidence_place *place, const struct diagnose_
     return put_side(&side, &r, &failure, ret, err); /* a failure too */
 }
 
-/* The host's side is begun before the guest's and read after it: it takes as long, and they do not
- * wait for each other. */
-static int begin_host(struct transport *host, const struct diagnose_spec *spec, struct side *side,
-                      struct proc **ret, struct error *err)
+struct host_evidence {
+    struct side side;
+    struct proc *p;       /* NULL: it could not be begun */
+    struct error failure; /* why */
+};
+
+int host_evidence_begin(struct transport *host, const struct diagnose_spec *spec,
+                        struct host_evidence **ret, struct error *err)
 {
-    cleanup_strv struct strv argv = STRV_INIT;
-    if (make_mark(side->mark, err) < 0)
+    struct host_evidence *e = xcalloc(1, sizeof(*e));
+    e->side = (struct side){.name = "host", .prefix = "host: ", .max = HOST_MAX};
+    if (make_mark(e->side.mark, err) < 0) {
+        free(e);
         return -1;
-    strv_push_all(&argv, "sh", "-c", script_host, "kataloop", side->mark,
+    }
+    cleanup_strv struct strv argv = STRV_INIT;
+    strv_push_all(&argv, "sh", "-c", script_host, "kataloop", e->side.mark,
                   spec->space ? spec->space : "default", spec->container ? spec->container : "",
                   NULL);
     const struct command cmd = {.argv = &argv, .become = true};
-    return proc_start(host, &cmd, ret, err);
+    (void)proc_start(host, &cmd, &e->p, &e->failure); /* a failure is put, too */
+    *ret = e;
+    return 0;
 }
 
-/* p: NULL where it could not be begun; `failure` says why. */
-static int take_host(const struct side *side, struct proc *p, struct error *failure,
-                     int64_t deadline, struct strbuf *ret, struct error *err)
+void host_evidence_free(struct host_evidence *e)
+{
+    if (!e)
+        return;
+    proc_free(e->p);
+    error_release(&e->failure);
+    free(e);
+}
+
+static int take_host(struct host_evidence *e, int64_t deadline, struct strbuf *ret,
+                     struct error *err)
 {
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    if (p && proc_wait(p, deadline, failure) == 0) {
-        proc_ended(p, &r.status);
-        strbuf_add(&r.out, strbuf_str(proc_out(p)), proc_out(p)->len);
-        strbuf_add(&r.err, strbuf_str(proc_err(p)), proc_err(p)->len);
+    if (e->p && proc_wait(e->p, deadline, &e->failure) == 0) {
+        proc_ended(e->p, &r.status);
+        strbuf_add(&r.out, strbuf_str(proc_out(e->p)), proc_out(e->p)->len);
+        strbuf_add(&r.err, strbuf_str(proc_err(e->p)), proc_err(e->p)->len);
     }
-    return put_side(side, &r, failure, ret, err);
+    return put_side(&e->side, &r, &e->failure, ret, err);
 }
 
+/* The host's side is begun before the guest's and read after it: it takes as long, and they do not
+ * wait for each other. */
 int diagnose_take(struct transport *host, const struct evidence_place *guest,
                   const struct diagnose_spec *spec, int64_t deadline, struct strbuf *ret,
                   struct error *err)
 {
     const struct evidence_place the_host = {on_host, host};
-    struct side on_the_host = {.name = "host", .prefix = "host: ", .max = HOST_MAX};
-    cleanup_proc struct proc *p = NULL;
-    cleanup_error struct error failure = ERROR_INIT;
+    struct host_evidence *own = NULL, *begun = spec->host_evidence;
     bundle_begin(ret);
     put_caller(spec, ret);
-    (void)begin_host(host, spec, &on_the_host, &p, &failure); /* a failure is put too */
-    if (take_guest(guest ? guest : &the_host, spec, deadline, ret, err) < 0 ||
-        take_host(&on_the_host, p, &failure, deadline, ret, err) < 0)
+    int result = begun ? 0 : host_evidence_begin(host, spec, &own, err);
+    if (result == 0)
+        result = take_guest(guest ? guest : &the_host, spec, deadline, ret, err);
+    if (result == 0)
+        result = take_host(begun ? begun : own, deadline, ret, err);
+    host_evidence_free(own);
+    if (result < 0)
         return error_wrap(err, "taking the evidence");
     bundle_end(ret);
     return 0;

@@ -136,7 +136,8 @@ struct attempt {
     struct strv client, argv; /* the client's words; the same, timed */
     struct command cmd;
     struct checkpoint_watch watch;
-    size_t criu; /* ticket of undo_criu */
+    struct host_evidence *host_evidence; /* of a hang that is suspected; NULL: none is */
+    size_t criu;                         /* ticket of undo_criu */
     int64_t begun;
     struct run_result result; /* of the timed command */
     struct checkpoint_time time;
@@ -148,6 +149,7 @@ static void attempt_release(struct attempt *a)
     strv_release(&a->client);
     strv_release(&a->argv);
     checkpoint_watch_release(&a->watch);
+    host_evidence_free(a->host_evidence);
     run_result_release(&a->result);
 }
 
@@ -165,6 +167,27 @@ static int read_counter(struct attempt *a, struct error *err)
     return counter_read(a->x, a->container, file, &done->counter, err);
 }
 
+static void describe_container(const struct attempt *a, struct diagnose_spec *spec)
+{
+    const struct run_container *c = a->container;
+    spec->container = c->id;
+    spec->name = c->name;
+    spec->space = c->space;
+    spec->runtime = c->runtime;
+    spec->leave_running = a->leave_running;
+}
+
+/* While it is only a suspicion nothing else is to do, on the host least of all. */
+static void foresee(void *data)
+{
+    struct attempt *a = data;
+    struct diagnose_spec spec = {0};
+    cleanup_error struct error unheard = ERROR_INIT; /* then it is taken when it is wanted */
+    describe_container(a, &spec);
+    host_evidence_free(steal(&a->host_evidence));
+    (void)host_evidence_begin(a->x->host, &spec, &a->host_evidence, &unheard);
+}
+
 static int prepare(struct attempt *a, struct error *err)
 {
     struct exec *x = a->x;
@@ -180,6 +203,8 @@ static int prepare(struct attempt *a, struct error *err)
     if (!value_get_bool(a->step->args, "watch", true))
         return 0;
     a->watch.follow = value_get_bool(a->step->args, "follow", false);
+    a->watch.suspect = foresee;
+    a->watch.suspect_data = a;
     if (checkpoint_watch_open(&a->watch, x, a->container, err) < 0)
         return -1;
     if (a->watch.why_not)
@@ -193,11 +218,7 @@ static int examine(struct attempt *a, struct diagnose_spec *spec, struct finding
                    struct error *err)
 {
     const struct run_container *c = a->container;
-    spec->container = c->id;
-    spec->name = c->name;
-    spec->space = c->space;
-    spec->runtime = c->runtime;
-    spec->leave_running = a->leave_running;
+    describe_container(a, spec);
     spec->client_stderr = strbuf_str(&a->result.err);
     spec->seconds = (clock_now() - a->begun) / NSEC_PER_SEC;
     cleanup_free char *state = NULL;
@@ -239,7 +260,8 @@ static int hangs(struct attempt *a, struct proc *p, struct error *err)
 {
     cleanup_findings struct findings found = FINDINGS_INIT;
     cleanup_error struct error failure = ERROR_INIT;
-    struct diagnose_spec spec = {.stalled = true, .client = CLIENT_RUNNING};
+    struct diagnose_spec spec = {
+        .stalled = true, .client = CLIENT_RUNNING, .host_evidence = a->host_evidence};
     cleanup_free char *quiet = duration_format(clock_now() - a->watch.stall.quiet_since);
     a->x->deadline = deadline_in(120 * NSEC_PER_SEC);
     strbuf_add(&a->result.err, proc_err(p)->data, proc_err(p)->len);
@@ -354,14 +376,8 @@ static int witness(struct attempt *a, struct proc *client, struct error *err)
     if (!a->watch.guest)
         return exec_note(a->x, err, "no evidence is in %s: the checkpoint is not watched",
                          a->evidence);
-    const struct run_container *c = a->container;
-    const struct diagnose_spec spec = {.container = c->id,
-                                       .name = c->name,
-                                       .space = c->space,
-                                       .runtime = c->runtime,
-                                       .client = CLIENT_RUNNING,
-                                       .held = true,
-                                       .leave_running = a->leave_running};
+    struct diagnose_spec spec = {.client = CLIENT_RUNNING, .held = true};
+    describe_container(a, &spec);
     cleanup_free char *file = xasprintf("%s" BUNDLE_SUFFIX, a->evidence);
     return witness_take(a->x, a->watch.guest, &spec, file, client_over, client, err);
 }

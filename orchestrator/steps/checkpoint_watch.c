@@ -265,6 +265,15 @@ static int take_stock(struct checkpoint_watch *w, struct exec *x, struct error *
     return show(w, x, err);
 }
 
+static void suspect(struct checkpoint_watch *w)
+{
+    if (!w->suspect || w->suspected == w->stall.quiet_since ||
+        !stall_is_suspected(&w->stall, clock_now()))
+        return;
+    w->suspected = w->stall.quiet_since;
+    w->suspect(w->suspect_data);
+}
+
 /* The last look of all has to see nothing move either: else they begin again. */
 static int make_sure(struct checkpoint_watch *w, struct exec *x, const struct proc *client,
                      bool *ret_stalled, struct error *err)
@@ -285,6 +294,7 @@ static int turn(struct checkpoint_watch *w, struct exec *x, const struct proc *c
         return end_looks(w, x, err);
     if (listen(w, x, 0, &any, err) < 0 || (any && take_stock(w, x, err) < 0))
         return -1;
+    suspect(w);
     return stall_is_near(&w->stall, clock_now()) ? make_sure(w, x, client, ret_stalled, err) : 0;
 }
 

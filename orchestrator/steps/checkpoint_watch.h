@@ -12,6 +12,10 @@
 struct checkpoint_watch {
     struct guest *guest;     /* the container's; NULL: there is no way in, so nothing is watched */
     bool follow;             /* pass CRIU's log on as the step's output; set by the caller */
+    void (*suspect)(void *); /* called when CRIU may hang, before that is sure, and again after each
+                                time that it has gone on; NULL: not. Set by the caller */
+    void *suspect_data;
+    int64_t suspected;       /* since when nothing moved as it was called last */
     bool looking;            /* checkpoint_look.sh runs in the guest */
     int64_t longest;         /* ns between two of its looks, at most */
     char *id;                /* of the container; owned */

@@ -37,6 +37,12 @@ void stall_look(struct stall *s, const struct motion *seen)
     }
 }
 
+bool stall_is_suspected(const struct stall *s, int64_t now)
+{
+    return s->before.criu_runs && s->quiet_looks + 1 >= STALL_LOOKS / 2 &&
+           now - s->quiet_since >= s->after / 2;
+}
+
 bool stall_is_near(const struct stall *s, int64_t now)
 {
     return s->telling && s->quiet_looks + 1 >= STALL_LOOKS && now - s->quiet_since >= s->after;

@@ -42,6 +42,8 @@ bool stall_asks_host(const struct stall *s, bool criu_runs, int64_t now);
 /* Take the next look. The host's side counts from the second time on that it was asked: what it
  * did before the first nobody knows. */
 void stall_look(struct stall *s, const struct motion *seen);
+/* Has CRIU stood still for more than half of that time? */
+bool stall_is_suspected(const struct stall *s, int64_t now);
 /* Would one more look that sees nothing move make it a stall? */
 bool stall_is_near(const struct stall *s, int64_t now);
 bool stall_is_there(const struct stall *s);

@@ -49,6 +49,8 @@ static void a_criu_that_stands_still_is_a_stall(void **state)
     struct stall s = begun();
     LOOKS(&s, CRIU(1, 5, 100), CRIU(3, 5, 100), CRIU(5, 5, 100), CRIU(7, 5, 100));
     assert_int_equal(s.quiet_since, NSEC_PER_SEC); /* when it was first seen like that */
+    assert_false(stall_is_suspected(&s, 5 * NSEC_PER_SEC));
+    assert_true(stall_is_suspected(&s, 6 * NSEC_PER_SEC));
     assert_false(stall_is_near(&s, 10 * NSEC_PER_SEC));
     assert_true(stall_is_near(&s, 11 * NSEC_PER_SEC));
     assert_false(stall_is_there(&s));
@@ -71,6 +73,7 @@ static void what_moves_begins_it_anew(void **state)
         assert_int_equal(s.quiet_since, 9 * NSEC_PER_SEC);
         after.at = 12;
         LOOKS(&s, after);
+        assert_false(stall_is_suspected(&s, 12 * NSEC_PER_SEC));
         assert_false(stall_is_near(&s, 12 * NSEC_PER_SEC));
         assert_false(stall_is_there(&s));
     }
@@ -102,6 +105,7 @@ static void without_a_criu_the_host_has_to_stand_still_too(void **state)
     assert_int_equal(s.quiet_since, 7 * NSEC_PER_SEC);
     LOOKS(&s, HOST(9, 1053), HOST(12, 1057), HOST(14, 1060), HOST(16, 1063), HOST(17, 1064));
     assert_true(stall_is_there(&s)); /* what it does when it has nothing to do */
+    assert_false(stall_is_suspected(&s, 17 * NSEC_PER_SEC)); /* what that begins moves the host */
 }
 
 static void a_host_asked_once_says_nothing(void **state)
