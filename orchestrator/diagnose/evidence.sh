@@ -256,6 +256,32 @@ redacted() {
     done
     IFS=' '
 }
+# is_written PID FD: is it open for writing?
+is_written() {
+    while read -r info; do
+        case $info in flags:*[12]) return 0 ;; esac
+    done <"/proc/$1/fdinfo/$2"
+    return 1
+}
+# Logs as "FILE NAME" a line: where it is read, without blanks, or - where that is its name.
+logs=''
+add_log() {
+    case "$logs$newline" in
+    *" $2$newline"*) ;;
+    *) logs="$logs$newline$1 $2" ;;
+    esac
+}
+# add_open_logs PID, its descriptors on standard input as "… 3 -> /path/criu-dump.log": what CRIU
+# writes, not what else may have that path here. Anybody can call a process criu.
+add_open_logs() {
+    while read -r line; do
+        fd=${line%%' -> /'*}
+        fd=${fd##* }
+        case $line in
+        *' -> /'*.log) ! is_written "$1" "$fd" || add_log "/proc/$1/fd/$fd" "/${line#*' -> /'}" ;;
+        esac
+    done
+}
 for this in $chosen; do
     item 8192 "/proc/$this/cmdline"
     redacted <"/proc/$this/cmdline"
@@ -263,7 +289,11 @@ for this in $chosen; do
     item 8192 "/proc/$this/environ"
     redacted <"/proc/$this/environ"
     item 8192 "/proc/$this/fd"
-    ls -l "/proc/$this/fd"
+    links=$(ls -l "/proc/$this/fd")
+    printf '%s\n' "$links"
+    ! in_list "$crius" "$this" || add_open_logs "$this" <<LINKS
+$links
+LINKS
     item 4096 "/proc/$this/ns"
     (cd "/proc/$this" && set +f && ls -ld ns/* exe cwd root)
 done
@@ -355,74 +385,65 @@ done
 
 # --- CRIU's log and images ---------------------------------------------------------------------
 
-# options PID: what CRIU's command line says of its folders, its log and the root of its tree.
-options() {
-    o_images='' o_work='' o_log='' previous=''
+# images_of PID: the images' folder, as CRIU's command line has it.
+images_of() {
+    o_images='' previous=''
     IFS=$newline
     for word in $(tr '\n\0' '\001\n' <"/proc/$1/cmdline"); do
         case $previous in
         -D | --images-dir) o_images=$word ;;
-        -W | --work-dir) o_work=$word ;;
-        -o | --log-file) o_log=$word ;;
         esac
         case $word in
         --images-dir=*) o_images=${word#*=} ;;
-        --work-dir=*) o_work=${word#*=} ;;
-        --log-file=*) o_log=${word#*=} ;;
         esac
         previous=$word
     done
     IFS=' '
 }
-logs='' folders=''
-add_log() {
-    case "$newline$logs$newline" in
-    *"$newline$1$newline"*) ;;
-    *) [ ! -f "$1" ] || logs="$logs$newline$1" ;;
-    esac
-}
+# Folders as "PLACE NAME" a line; PLACE, without blanks, goes in front of the name.
+folders=''
 add_folder() {
-    case "$newline$folders$newline" in
-    *"$newline$1$newline"*) ;;
-    *) [ -z "$1" ] || folders="$folders$newline$1" ;;
+    case "$folders$newline" in
+    *" $2$newline"*) ;;
+    *) [ -z "$2" ] || folders="$folders$newline$1 $2" ;;
     esac
 }
 for this in $crius; do
-    options "$this"
-    # Its paths are those of its own root and working folder.
-    case $o_work in '') o_work=$o_images ;; esac
-    case $o_log in
-    '') ;;
-    /*) add_log "$o_log" ;;
-    *) add_log "${o_work:-.}/$o_log" ;;
+    images_of "$this"
+    # By its own root, or from its own working folder.
+    case $o_images in
+    /*) add_folder "/proc/$this/root" "$o_images" ;;
+    *) add_folder "/proc/$this/cwd/" "$o_images" ;;
     esac
-    add_folder "$o_images"
 done
-add_folder "$images"
+add_folder '' "$images"
+# Where CRIU has ended already.
 set +f
 for folder in "$work" "$images" /tmp/criu-checkpoint-*"${container:-?}"*/work; do
     [ -n "$folder" ] || continue
     for file in criu-dump.log dump.log; do
-        add_log "$folder/$file"
+        [ ! -f "$folder/$file" ] || add_log - "$folder/$file"
     done
 done
 set -f
 IFS=$newline
 n=0
-for log in $logs; do
+for line in $logs; do
     [ "$n" -lt 3 ] || break
     n=$((n + 1))
+    file=${line%% *} log=${line#* }
+    [ "$file" != - ] || file=$log
     # Its beginning names the versions; the errors may be far above the end.
     item 24576 "log $log"
-    head -n 12 "$log"
+    head -n 12 "$file"
     if has grep; then
         echo '...'
-        head -c 8388608 "$log" | grep -nE 'Error |Warn ' | head -n 40
+        head -c 8388608 "$file" | grep -nE 'Error |Warn ' | head -n 40
     fi
     echo '...'
-    tail -n 60 "$log"
+    tail -n 60 "$file"
     item 1024 "log state $log"
-    stat -c "size: %s${newline}modified: %Y" "$log"
+    stat -L -c "size: %s${newline}modified: %Y" "$file"
     read -r now _ </proc/uptime
     now=${now%%.*}
     # What the caller knows of the time is from before this script.
@@ -430,21 +451,22 @@ for log in $logs; do
 done
 [ "$n" -gt 0 ] || none log "no criu-dump.log or dump.log of this checkpoint was found"
 n=0
-for folder in $folders; do
+for line in $folders; do
     [ "$n" -lt 3 ] || break
     n=$((n + 1))
-    if [ -d "$folder" ]; then
+    folder=${line#* } place=${line%% *}${line#* }
+    if [ -d "$place" ]; then
         item 8192 "images $folder"
         # shellcheck disable=SC2012 # for people
-        ls -l "$folder" | head -n 60
+        ls -l "$place/" | head -n 60
         item 2048 "images state $folder"
-        if [ -w "$folder" ]; then
+        if [ -w "$place" ]; then
             echo 'writable: yes'
         else
             echo 'writable: no'
         fi
-        df -k "$folder"
-        df -i "$folder"
+        df -k "$place"
+        df -i "$place"
     else
         none "images $folder" "there is no such folder"
     fi

@@ -68,10 +68,9 @@ is_ours() {
 
 # Is descriptor $2 of process $1 open for writing?
 is_written() {
-    while read -r key flags; do
-        [ "$key" != flags: ] || break
+    while read -r info; do
+        case $info in flags:*[12]) return 0 ;; esac
     done 2>/dev/null <"/proc/$1/fdinfo/$2"
-    case $key$flags in flags:*[12]) return 0 ;; esac
     return 1
 }
 

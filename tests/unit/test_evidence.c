@@ -151,6 +151,35 @@ static void it_is_known_how_long_the_log_is_silent(void **state)
     assert_int_equal(fs_remove_tree(folder, &err), 0);
 }
 
+/* Anybody can call a process criu, and name or open what root alone should read. */
+static void only_what_criu_writes_is_its_log(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/kataloop-evidence-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_free char *log = xasprintf("%s/a b.log", folder);
+    cleanup_free char *other = xasprintf("%s/other.log", folder);
+    assert_int_equal(fs_write_atomic(log, "(0.1) written\n", 14, 0600, &err), 0);
+    assert_int_equal(fs_write_atomic(other, "hush-1\n", 7, 0600, &err), 0);
+    int fds[] = {open(other, O_RDONLY), open(other, O_PATH), open(log, O_WRONLY | O_APPEND)};
+    pid_t pid = start_target(NULL, "criu");
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+        assert_int_equal(close(fds[i]), 0);
+    const struct diagnose_spec spec = {.target_pid = getpid()};
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    cleanup_bundle struct bundle b = BUNDLE_INIT;
+    take(&spec, NULL, &text, &b);
+    end_target(pid);
+    const struct bundle_item *item = bundle_find(&b, "log %s", log);
+    assert_non_null(item);
+    assert_string_equal(item->lines.items[0], "(0.1) written");
+    assert_non_null(bundle_find(&b, "log state %s", log));
+    assert_null(bundle_find(&b, "log %s", other));
+    assert_null(strstr(text.data, "hush-1"));
+    assert_int_equal(fs_remove_tree(folder, &err), 0);
+}
+
 /* A process calls itself what it likes; the script is root's. */
 static void a_name_that_is_shell_code_is_only_a_name(void **state)
 {
@@ -240,6 +269,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_process_is_in_it_and_its_secrets_are_not),
         cmocka_unit_test(it_is_known_how_long_the_log_is_silent),
+        cmocka_unit_test(only_what_criu_writes_is_its_log),
         cmocka_unit_test(a_name_that_is_shell_code_is_only_a_name),
         cmocka_unit_test(what_the_caller_knows_is_in_it),
         cmocka_unit_test(a_guest_that_does_not_answer_is_said_and_the_rest_is_there),
