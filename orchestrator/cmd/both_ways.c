@@ -99,11 +99,15 @@ int both_ways_run(struct invocation *inv, char **ret_manual, char **ret_agent, i
         return -1;
     const struct round_options how = {.json = invocation_option(inv, "json"), .ret_run = &id};
     cleanup_error struct error failure = ERROR_INIT, unheard = ERROR_INIT;
-    bool failed = round_run(&s, store, &how, &host, &failure) < 0;
+    bool told = false;
+    bool failed = round_run(&s, store, &how, &host, &told, &failure) < 0;
     *ret_status = failed ? error_exit_code(&failure) : 0;
-    if (id && bundles_of(s.plan, store, id, ret_manual, ret_agent, failed ? &unheard : err) == 0)
+    if (id && bundles_of(s.plan, store, id, ret_manual, ret_agent, failed ? &unheard : err) == 0) {
+        if (failed && !told)
+            verb_say(&failure);
         return 0;
-    inv->told = failed; /* by the run */
+    }
+    inv->told = told;
     if (failed)
         error_move(err, &failure);
     return -1;

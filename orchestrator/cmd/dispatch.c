@@ -128,7 +128,7 @@ static void say_lines(const char *start, const char *text)
     }
 }
 
-static void say(const struct error *err)
+void verb_say(const struct error *err)
 {
     say_lines("kataloop: ", err->message ? err->message : "failed");
     if (err->hint)
@@ -189,9 +189,13 @@ int verbs_main(int argc, char **argv)
     } else {
         result = run_verb(argc - 1, argv + 1, &err, &told, &status);
     }
-    if (result == 0)
-        result = flush_output(&err);
+    cleanup_error struct error unwritten = ERROR_INIT;
+    if (flush_output(&unwritten) < 0 && (result == 0 || told)) {
+        error_move(&err, &unwritten);
+        told = false; /* nor was what the verb has said itself read by anybody */
+        result = -1;
+    }
     if (result < 0 && !told)
-        say(&err);
+        verb_say(&err);
     return result < 0 ? error_exit_code(&err) : status;
 }

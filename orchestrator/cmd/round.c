@@ -58,12 +58,13 @@ static int run_connected(const struct session *s, struct store *store, struct ev
 }
 
 int round_run(const struct session *s, struct store *store, const struct round_options *options,
-              struct transport **host, struct error *err)
+              struct transport **host, bool *ret_told, struct error *err)
 {
     cleanup_free char *run = run_id_new();
     cleanup_free char *state = state_dir();
     cleanup_free char *folder = NULL;
     struct event_sink folder_sink;
+    *ret_told = false;
     if (options->ret_run)
         *options->ret_run = xstrdup(run);
     if (store_mark_lost(store, err) < 0 ||
@@ -92,6 +93,7 @@ int round_run(const struct session *s, struct store *store, const struct round_o
                         .duration = clock_now() - start,
                         .failure = result < 0 ? &failure : NULL};
     int told = events_emit(events, &end, &unheard);
+    *ret_told = events_told(events);
     cleanup_error struct error second = ERROR_INIT; /* the first one is told */
     int closed = events_close(events, told < 0 ? &second : &unheard);
     if (result < 0)

@@ -13,8 +13,9 @@ struct round_options {
 };
 
 /* Run the plan. *host: an open connection, or NULL; left open for the next round, for the caller to
- * close. What fails was said by the sinks. */
+ * close. *ret_told: where the run fails, was that shown to the user? What fails before there is a
+ * screen, or as the screen does, was not, and is the caller's to say. */
 int round_run(const struct session *s, struct store *store, const struct round_options *options,
-              struct transport **host, struct error *err);
+              struct transport **host, bool *ret_told, struct error *err);
 
 #endif

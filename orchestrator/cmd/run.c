@@ -18,8 +18,7 @@ static int run(struct invocation *inv, struct error *err)
         .force = invocation_option(inv, "force"),
     };
     cleanup_transport struct transport *host = NULL;
-    inv->told = true;
-    return round_run(&s, store, &how, &host, err);
+    return round_run(&s, store, &how, &host, &inv->told, err);
 }
 
 const struct verb verb_run = {

@@ -33,10 +33,10 @@ static int print_problems_json(const struct diagnostics *problems, struct error 
     }
     json_t *root = json_pack("{s:i, s:o}", "v", 1, "problems", list);
     char *text = json_dumps(root, JSON_COMPACT);
-    puts(text ? text : "{}");
+    bool out = puts(text ? text : "{}") >= 0 && fflush(stdout) == 0; /* `watch` goes on */
     free(text);
     json_decref(root);
-    return 0;
+    return out ? 0 : error_set(err, ERR_FAILED, "standard output could not be written");
 }
 
 static void print_problems(struct invocation *inv, const struct diagnostics *problems)

@@ -45,6 +45,10 @@ extern const struct verb *const verbs[]; /* ends with NULL */
  * was not given. Borrowed. */
 const char *invocation_option(const struct invocation *inv, const char *name);
 
+/* Show the user a failure that is no end: its message, and its hint below. What a verb returns with
+ * is shown behind it. */
+void verb_say(const struct error *err);
+
 /* The whole program: parse, run, say what failed. Returns the exit code. */
 int verbs_main(int argc, char **argv);
 

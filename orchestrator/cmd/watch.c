@@ -77,9 +77,8 @@ static int reload(struct invocation *inv, struct session *s, struct transport **
     cleanup_error struct error err = ERROR_INIT;
     inv->told = false;
     if (session_open(inv, &fresh, &err) < 0) {
-        cleanup_free char *message = text_clean_string(err.message);
         if (!inv->told)
-            fprintf(stderr, "kataloop: %s\n", message);
+            verb_say(&err);
         return -1;
     }
     /* Another file may mean another host, or another way to it. */
@@ -90,6 +89,25 @@ static int reload(struct invocation *inv, struct session *s, struct transport **
     session_release(s);
     *s = fresh;
     fresh = (struct session)SESSION_INIT;
+    return 0;
+}
+
+/* A run that fails is no end, one that was stopped is. */
+static int run_once(struct invocation *inv, const struct session *s, struct store *store,
+                    struct transport **host, struct error *err)
+{
+    const struct round_options how = {.json = invocation_option(inv, "json")};
+    cleanup_error struct error failure = ERROR_INIT;
+    bool told = false;
+    if (round_run(s, store, &how, host, &told, &failure) == 0)
+        return 0;
+    if (failure.code == ERR_INTERRUPTED) {
+        inv->told = told;
+        error_move(err, &failure);
+        return -1;
+    }
+    if (!told)
+        verb_say(&failure);
     return 0;
 }
 
@@ -104,14 +122,8 @@ static int watch(struct invocation *inv, struct session *s, struct store *store,
         if (trees_new(&trees, err) < 0 || watch_sources(s, trees, err) < 0 ||
             trees_digest(trees, since, err) < 0)
             return -1;
-        cleanup_error struct error failure = ERROR_INIT;
-        if (good && round_run(s, store, &how, host, &failure) < 0 &&
-            failure.code == ERR_INTERRUPTED) {
-            inv->told = true;
-            error_move(err, &failure);
+        if (good && run_once(inv, s, store, host, err) < 0)
             return -1;
-        }
-        inv->told = false;
         if (!how.json)
             fprintf(stderr, "watching: a save starts the next run, Ctrl-C ends\n");
         if (wait_for_save(trees, since, host, err) < 0)

@@ -124,6 +124,12 @@ static int emit(void *self, const struct event *e, struct error *err)
     return 0;
 }
 
+static bool told(void *self)
+{
+    const struct sink_plain *s = self;
+    return s->failure_said;
+}
+
 static int close_sink(void *self, struct error *err)
 {
     struct sink_plain *s = self;
@@ -141,5 +147,5 @@ struct event_sink sink_plain_new(int out, int err, const char *run)
     s->out = out;
     s->err = err;
     s->run = xstrdup(run);
-    return (struct event_sink){.emit = emit, .close = close_sink, .self = s};
+    return (struct event_sink){.emit = emit, .close = close_sink, .told = told, .self = s};
 }

@@ -41,6 +41,7 @@ struct sink_terminal {
     struct lines lines;
     struct samples samples;
     bool failure_said, hint_said;
+    bool told; /* the screen has shown the failure of the run */
 
     char *kept[LINES_KEPT]; /* a ring of the last lines of output; NULL: not used yet */
     size_t n_kept;          /* lines ever put there since it was emptied */
@@ -364,7 +365,16 @@ static int emit(void *self, const struct event *e, struct error *err)
         return -1;
     screen_begin(&s->screen);
     add_event(s, e);
-    return draw(s, err);
+    if (draw(s, err) < 0)
+        return -1;
+    s->told = s->told || (e->type == EVENT_RUN_END && s->failure_said);
+    return 0;
+}
+
+static bool told(void *self)
+{
+    const struct sink_terminal *s = self;
+    return s->told;
 }
 
 static void tick(void *self)
@@ -396,5 +406,6 @@ struct event_sink sink_terminal_new(int fd, const struct terminal_options *optio
     s->marks = options->ascii ? &marks_ascii : &marks;
     s->run = xstrdup(run);
     s->total = -1;
-    return (struct event_sink){.emit = emit, .close = close_sink, .tick = tick, .self = s};
+    return (struct event_sink){
+        .emit = emit, .close = close_sink, .tick = tick, .told = told, .self = s};
 }

@@ -23,8 +23,8 @@ struct terminal_options terminal_options_of_environment(void);
 /* Draw on `fd`, which stays open; its width is asked for at each redraw. Control characters in what
  * is shown are taken out, lines are cut to the width. A step that fails keeps its last lines of
  * output on the screen, with the error and its hint below. `run` is the run's id, copied. What
- * EVENT_RUN_END fails with is said here, unless a step's failure has said it: a verb has nothing to
- * add. Needs events_tick() while nothing happens. */
+ * EVENT_RUN_END fails with is said here, unless a step's failure has said it. Needs events_tick()
+ * while nothing happens. */
 struct event_sink sink_terminal_new(int fd, const struct terminal_options *options,
                                     const char *run);
 

@@ -79,6 +79,16 @@ void events_tick(struct events *es)
     pthread_mutex_unlock(&es->lock);
 }
 
+bool events_told(struct events *es)
+{
+    bool told = false;
+    pthread_mutex_lock(&es->lock);
+    for (size_t i = 0; i < es->n; i++)
+        told = told || (es->sinks[i].told && es->sinks[i].told(es->sinks[i].self));
+    pthread_mutex_unlock(&es->lock);
+    return told;
+}
+
 int events_close(struct events *es, struct error *err)
 {
     int ret = 0;

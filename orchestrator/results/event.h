@@ -61,6 +61,8 @@ struct event_sink {
     int (*close)(void *self, struct error *err);
     /* Time went by without an event (redraw what moves). NULL: nothing to do. */
     void (*tick)(void *self);
+    /* Has it shown the user what EVENT_RUN_END failed with? NULL: it shows nothing to anybody. */
+    bool (*told)(void *self);
     void *self;
 };
 
@@ -76,6 +78,8 @@ void events_add(struct events *es, struct event_sink sink);
 int events_emit(struct events *es, struct event *e, struct error *err);
 /* Call it now and then while waiting, some ten times a second at most; cheap. */
 void events_tick(struct events *es);
+/* Has one of the sinks shown the user what the run has failed with? If not, the caller has to. */
+bool events_told(struct events *es);
 /* Close all sinks; the first failure is reported, all are closed. Frees `es`. */
 int events_close(struct events *es, struct error *err);
 

@@ -129,9 +129,10 @@ static int link_latest(const char *runs, const char *run, struct error *err)
     if (symlink(run, fresh) < 0)
         return error_set_errno(err, errno, "making the link `%s`", fresh);
     if (rename(fresh, latest) < 0) {
-        error_set_errno(err, errno, "making the link `%s`", latest);
+        int saved = errno;
         unlink(fresh);
-        return -1;
+        error_set_errno(err, saved, "making the link `%s`", latest);
+        return saved == EISDIR ? error_hint(err, "move that folder away") : -1;
     }
     return 0;
 }

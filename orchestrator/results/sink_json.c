@@ -11,6 +11,7 @@
 struct sink_json {
     int fd;
     bool owned;
+    bool failure_said;
     char *name;
     char *run;
     struct strbuf line; /* kept between events for its room */
@@ -23,7 +24,14 @@ static int emit(void *self, const struct event *e, struct error *err)
     event_json(e, s->run, &s->line);
     if (fs_write_full(s->fd, s->line.data, s->line.len) < 0)
         return error_set_errno(err, errno, "writing events to `%s`", s->name);
+    s->failure_said = s->failure_said || (e->type == EVENT_RUN_END && e->failure);
     return 0;
+}
+
+static bool told(void *self)
+{
+    const struct sink_json *s = self;
+    return s->failure_said;
 }
 
 static int close_sink(void *self, struct error *err)
@@ -51,5 +59,5 @@ struct event_sink sink_json_new(int fd, bool owned, const char *name, const char
     s->owned = owned;
     s->name = xstrdup(name);
     s->run = xstrdup(run);
-    return (struct event_sink){.emit = emit, .close = close_sink, .self = s};
+    return (struct event_sink){.emit = emit, .close = close_sink, .told = told, .self = s};
 }

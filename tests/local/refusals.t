@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# What kataloop refuses, and how it says so: each time the thing, the cause, and the next thing to do,
+# once. On this machine (the local transport).
+. "$(dirname "$0")/../e2e/lib.sh"
+
+export HOME=$scratch # what a login shell of whoever runs this does takes its time
+work=$scratch/work project=$scratch/project state=$KATALOOP_STATE_DIR
+mkdir -p "$work" "$project/src"
+cd "$project" || exit
+echo one >src/a
+# workflow STEP…: the file with these steps.
+workflow() {
+    cat >kataloop.yaml <<YAML
+version: 1
+hosts: {here: {ssh: local, workspace: $work, become: none}}
+workflows:
+  w:
+    host: here
+    steps:
+YAML
+    printf '      - %s\n' "$@" >>kataloop.yaml
+}
+# said_once PART: in what the last `run` has said, on both outputs.
+said_once() { test "$(cat "$scratch/out" "$scratch/err" | grep -cF "$1")" -eq 1; }
+
+# --- a run whose results cannot be kept, or shown -------------------------------------------------
+
+workflow 'run: echo hello'
+mkdir "$state"
+touch "$state/runs"
+run "$kataloop" run
+exits "a run that has no place for its folder" 1
+has "says so" "$err" "kataloop: creating folder \`$state/runs\`: Not a directory" \
+    "set KATALOOP_STATE_DIR to a folder that can be written"
+ok "once" said_once "Not a directory"
+run "$kataloop" run --json
+exits "the same as JSON" 1
+has "too" "$err" "kataloop: creating folder \`$state/runs\`: Not a directory"
+rm "$state/runs"
+mkdir -p "$state/runs/latest"
+run "$kataloop" run
+exits "a folder where the link to the youngest is to be" 1
+has "is named, with what to do" "$err" "making the link \`$state/runs/latest\`: Is a directory" \
+    "move that folder away"
+rmdir "$state/runs/latest"
+
+run sh -c '"$0" run --json >/dev/full' "$kataloop"
+exits "events that cannot be written" 1
+ok "are said once" said_once 'kataloop: writing events to `standard output`: No space left on device'
+run sh -c '"$0" run >/dev/full' "$kataloop"
+exits "lines that cannot be written" 1
+ok "too" said_once "writing the run's lines: No space left on device"
+run sh -c '"$0" plan >/dev/full' "$kataloop"
+exits "nor does a plan get lost" 1
+ok "unsaid" said_once "standard output could not be written"
+workflow 'run: exit 7'
+run "$kataloop" run
+exits "what the screen has said" 1
+ok "is not said again" said_once "exit status 7"
+ok "by anybody" not grep -q '^kataloop:' "$scratch/err"
+run "$kataloop" run --json
+exits "nor what is among the events" 1
+is "is on the other output" "$err" ""
