@@ -54,7 +54,7 @@ static void keep_alive(struct transport **host)
     }
 }
 
-static int wait_for_save(struct trees *trees, const char *since, struct transport **host,
+static int wait_for_save(struct trees *trees, char *since, struct transport **host,
                          struct error *err)
 {
     for (;;) {
@@ -69,8 +69,8 @@ static int wait_for_save(struct trees *trees, const char *since, struct transpor
     }
 }
 
-/* Read the workflow file again. A file that is wrong now is no end: what is wrong is said, and the
- * next save may mend it. */
+/* Read the workflow file again. One that is wrong now, or away, or misses a source, is no end: that
+ * is said, and the next save may mend it. */
 static int reload(struct invocation *inv, struct session *s, struct transport **host)
 {
     cleanup_session struct session fresh = SESSION_INIT;
@@ -114,21 +114,19 @@ static int run_once(struct invocation *inv, const struct session *s, struct stor
 static int watch(struct invocation *inv, struct session *s, struct store *store,
                  struct transport **host, struct error *err)
 {
-    const struct round_options how = {.json = invocation_option(inv, "json")};
-    bool good = true;
     for (;;) {
         cleanup_trees struct trees *trees = NULL;
         char since[SHA256_HEX_SIZE];
         if (trees_new(&trees, err) < 0 || watch_sources(s, trees, err) < 0 ||
-            trees_digest(trees, since, err) < 0)
+            trees_digest(trees, since, err) < 0 || run_once(inv, s, store, host, err) < 0)
             return -1;
-        if (good && run_once(inv, s, store, host, err) < 0)
-            return -1;
-        if (!how.json)
-            fprintf(stderr, "watching: a save starts the next run, Ctrl-C ends\n");
-        if (wait_for_save(trees, since, host, err) < 0)
-            return -1;
-        good = reload(inv, s, host) == 0;
+        do {
+            inv->told = false;
+            if (!invocation_option(inv, "json"))
+                fprintf(stderr, "watching: a save starts the next run, Ctrl-C ends\n");
+            if (wait_for_save(trees, since, host, err) < 0)
+                return -1;
+        } while (reload(inv, s, host) < 0);
     }
 }
 
@@ -147,10 +145,11 @@ const struct verb verb_watch = {
     .name = "watch",
     .synopsis = "[WORKFLOW]",
     .help = "run a workflow again on every save of its sources",
-    .about = "Waits on the workflow file, its recipes, and the files and folders that its steps\n"
-             "sync. A save during a run starts the next one; the connection stays open between.\n"
-             "A run that fails, or a workflow file that is wrong for a moment, is no end: Ctrl-C\n"
-             "is.",
+    .about =
+        "Waits on the workflow file, its recipes, and the files and folders that its steps\n"
+        "sync. A save during a run starts the next one; the connection stays open between.\n"
+        "A run that fails is no end, nor is a workflow file that is wrong for a moment, nor are\n"
+        "files that are away for one: Ctrl-C is.",
     .options = options,
     .max_args = 1,
     .run = run,

@@ -21,7 +21,10 @@
 enum { DEEPEST = 128 }; /* as plan/scan.c */
 
 #define EVENTS                                                                                     \
-    (IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB | IN_ONLYDIR)
+    (IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MOVE_SELF |         \
+     IN_ATTRIB | IN_ONLYDIR)
+/* Which of them may mean that other folders are to be watched now. */
+#define FOLDER_EVENTS (IN_ISDIR | IN_MOVE_SELF | IN_IGNORED | IN_Q_OVERFLOW)
 
 struct tree {
     char *path;
@@ -62,12 +65,18 @@ void trees_freep_(struct trees **t)
     trees_free(*t);
 }
 
+static bool is_away(int errnum)
+{
+    return errnum == ENOENT || errnum == ENOTDIR;
+}
+
+/* 1: it is not there. */
 static int watch_folder(struct trees *t, const char *path, struct error *err)
 {
     if (inotify_add_watch(t->fd, path, EVENTS) >= 0)
         return 0;
-    if (errno == ENOENT || errno == ENOTDIR)
-        return 0; /* gone again */
+    if (is_away(errno))
+        return 1;
     int saved = errno;
     error_set_errno(err, saved, "watching `%s`", path);
     if (saved == ENOSPC)
@@ -86,9 +95,7 @@ static int watch_below(struct trees *t, const struct tree *tree, const char *pat
         return -1;
     DIR *d = opendir(path);
     if (!d)
-        return errno == ENOENT || errno == ENOTDIR
-                   ? 0
-                   : error_set_errno(err, errno, "opening `%s`", path);
+        return is_away(errno) ? 0 : error_set_errno(err, errno, "opening `%s`", path);
     int result = 0;
     const struct dirent *e;
     while (result == 0 && (e = readdir(d))) {
@@ -105,15 +112,26 @@ static int watch_below(struct trees *t, const struct tree *tree, const char *pat
     return result;
 }
 
+/* What is away comes back in the nearest folder above it that is there. */
+static int watch_above(struct trees *t, const char *path, struct error *err)
+{
+    cleanup_free char *folder = path_dir(path);
+    int away = watch_folder(t, folder, err);
+    bool last = strcmp(folder, "/") == 0 || strcmp(folder, ".") == 0;
+    return away > 0 && !last ? watch_above(t, folder, err) : away < 0 ? -1 : 0;
+}
+
 static int watch_tree(struct trees *t, const struct tree *tree, struct error *err)
 {
     struct stat st;
-    if (stat(tree->path, &st) < 0)
-        return error_set_errno(err, errno, "watching `%s`", tree->path);
-    if (S_ISDIR(st.st_mode))
+    if (stat(tree->path, &st) == 0 && S_ISDIR(st.st_mode))
         return watch_below(t, tree, tree->path, "", 0, err);
-    cleanup_free char *folder = path_dir(tree->path);
-    return watch_folder(t, folder, err);
+    if (watch_above(t, tree->path, err) < 0)
+        return -1;
+    /* It may have come while nobody was watching yet. */
+    return stat(tree->path, &st) == 0 && S_ISDIR(st.st_mode)
+               ? watch_below(t, tree, tree->path, "", 0, err)
+               : 0;
 }
 
 int trees_add(struct trees *t, const char *path, const struct strv *exclude, struct error *err)
@@ -134,10 +152,14 @@ int trees_digest(const struct trees *t, char hex[SHA256_HEX_SIZE], struct error 
         cleanup_error struct error failure = ERROR_INIT;
         sha256_add_string(digest, t->items[i].path);
         result = scan_tree(t->items[i].path, &t->items[i].exclude, digest, NULL, &failure);
-        if (result < 0 && failure.errnum == ENOENT)
-            result = 0; /* between the old file and the new one of an editor */
-        else if (result < 0)
+        if (result == 0)
+            continue;
+        if (!is_away(failure.errnum)) {
             error_move(err, &failure);
+            break;
+        }
+        sha256_add_string(digest, "away"); /* for a moment, or in another branch */
+        result = 0;
     }
     sha256_finish(digest, hex);
     return result;
@@ -157,7 +179,7 @@ static int drain(struct trees *t, bool *ret_folders, struct error *err)
             return error_set_errno(err, errno, "watching files");
         for (char *at = buffer; at < buffer + n;) {
             const struct inotify_event *e = (const void *)at;
-            if (e->mask & (IN_ISDIR | IN_Q_OVERFLOW))
+            if (e->mask & FOLDER_EVENTS)
                 *ret_folders = true;
             at += sizeof(*e) + e->len;
         }
@@ -185,13 +207,9 @@ static int wait_event(struct trees *t, int64_t deadline, struct error *err)
 /* Folders that came are watched too: watching one again changes nothing. */
 static int watch_all_again(struct trees *t, struct error *err)
 {
-    for (size_t i = 0; i < t->len; i++) {
-        cleanup_error struct error failure = ERROR_INIT;
-        if (watch_tree(t, &t->items[i], &failure) < 0 && failure.errnum != ENOENT) {
-            error_move(err, &failure);
+    for (size_t i = 0; i < t->len; i++)
+        if (watch_tree(t, &t->items[i], err) < 0)
             return -1;
-        }
-    }
     return 0;
 }
 
@@ -208,7 +226,7 @@ static int settle_down(struct trees *t, int64_t settle, struct error *err)
     return came < 0 ? -1 : 0;
 }
 
-int trees_wait(struct trees *t, const char *since, int64_t settle, int64_t deadline,
+int trees_wait(struct trees *t, char since[SHA256_HEX_SIZE], int64_t settle, int64_t deadline,
                struct error *err)
 {
     for (;;) {
@@ -220,7 +238,9 @@ int trees_wait(struct trees *t, const char *since, int64_t settle, int64_t deadl
         char now[SHA256_HEX_SIZE];
         if (settle_down(t, settle, err) < 0 || trees_digest(t, now, err) < 0)
             return -1;
-        if (strcmp(now, since) != 0)
+        if (strcmp(now, since) != 0) {
+            memcpy(since, now, SHA256_HEX_SIZE);
             return 0;
+        }
     }
 }

@@ -17,19 +17,19 @@ void trees_free(struct trees *t); /* NULL is fine */
 void trees_freep_(struct trees **t);
 
 /* Watch a file, or a folder with all below it but what `exclude` (rsync patterns, NULL: none; as
- * plan/scan.h understands them) leaves out. Copies. Fails where the path is not there, and where
- * the system has no watches left. */
+ * plan/scan.h understands them) leaves out. Copies. A path that is not there, or goes away later,
+ * is waited for. Fails where the system has no watches left. */
 int trees_add(struct trees *t, const char *path, const struct strv *exclude, struct error *err);
 
-/* What all of it looks like now: names, sizes, times (plan/scan.h). */
+/* What all of it looks like now: names, sizes, times (plan/scan.h), and what is away. */
 int trees_digest(const struct trees *t, char hex[SHA256_HEX_SIZE], struct error *err);
 
-/* Wait until something has changed that was not there, or was otherwise, at the last
- * trees_digest() whose result is `since`; then until nothing has moved for `settle` nanoseconds
- * (ten times that at most), so that one save of many files is one change. What comes and goes
- * between (an editor's temporary files) is no change. ERR_TIMEOUT when the deadline passes first,
- * ERR_INTERRUPTED when a stop is asked for. */
-int trees_wait(struct trees *t, const char *since, int64_t settle, int64_t deadline,
+/* Wait until something has changed that was not there, or was otherwise, when it looked like
+ * `since` (of trees_digest()); then until nothing has moved for `settle` nanoseconds (ten times
+ * that at most), so that one save of many files is one change. `since` is what it looks like then.
+ * What comes and goes between (an editor's temporary files) is no change. ERR_TIMEOUT when the
+ * deadline passes first, ERR_INTERRUPTED when a stop is asked for. */
+int trees_wait(struct trees *t, char since[SHA256_HEX_SIZE], int64_t settle, int64_t deadline,
                struct error *err);
 
 #endif

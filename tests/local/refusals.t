@@ -61,3 +61,36 @@ ok "by anybody" not grep -q '^kataloop:' "$scratch/err"
 run "$kataloop" run --json
 exits "nor what is among the events" 1
 is "is on the other output" "$err" ""
+
+# --- watch, and what is away for a moment -----------------------------------------------------------
+
+workflow 'sync: src/'
+"$kataloop" watch >"$scratch/said" 2>&1 &
+watcher=$!
+runs() { test "$(grep -c '^run .*: ok' "$scratch/said")" -ge "$1"; }
+waits() { test "$(grep -c '^watching: ' "$scratch/said")" -ge "$1"; }
+ok "watch runs, and waits" wait_for 20 waits 1
+mv src away
+ok "sources that go away are no end" wait_for 20 waits 2
+ok "they are named" grep -qF src "$scratch/said"
+mv away src
+ok "the run comes when they come back" wait_for 20 runs 2
+ok "and it waits" wait_for 20 waits 3
+mv kataloop.yaml away
+ok "nor is it one when the file goes" wait_for 20 waits 4
+has "which is said, with what to do" "$(<"$scratch/said")" \
+    "kataloop: there is no kataloop.yaml in " "name one with \`-f FILE\`"
+mv away kataloop.yaml
+ok "nor does its return get lost" wait_for 20 runs 3
+ok "after which it waits" wait_for 20 waits 5
+rm -r "$state/runs"
+touch "$state/runs"
+echo two >src/a
+ok "a run that has no place for its folder is no end" wait_for 20 waits 6
+has "it is said, with what to do" "$(<"$scratch/said")" "kataloop: creating folder" "set KATALOOP_STATE_DIR"
+rm "$state/runs"
+echo three >src/a
+ok "and the next one runs" wait_for 20 runs 4
+kill -INT "$watcher"
+wait "$watcher"
+is "Ctrl-C is" $? 130

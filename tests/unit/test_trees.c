@@ -54,14 +54,14 @@ static struct trees *watched(char since[SHA256_HEX_SIZE])
     return t;
 }
 
-static void assert_saved(struct trees *t, const char *since)
+static void assert_saved(struct trees *t, char *since)
 {
     cleanup_error struct error err = ERROR_INIT;
     if (trees_wait(t, since, SETTLE, deadline_in(5 * NSEC_PER_SEC), &err) < 0)
         fail_msg("%s", err.message);
 }
 
-static void assert_quiet(struct trees *t, const char *since)
+static void assert_quiet(struct trees *t, char *since)
 {
     cleanup_error struct error err = ERROR_INIT;
     assert_int_equal(trees_wait(t, since, SETTLE, deadline_in(150 * NSEC_PER_MSEC), &err), -1);
@@ -135,14 +135,60 @@ static void does_not_see_what_came_and_went(void **state)
     assert_quiet(t, since);
 }
 
-static void names_what_is_not_there(void **state)
+static void move(const char *name, const char *other)
+{
+    cleanup_free char *from = path_join(folder, name);
+    cleanup_free char *to = path_join(folder, other);
+    assert_int_equal(rename(from, to), 0);
+}
+
+static void make(const char *name)
+{
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_free char *path = path_join(folder, name);
+    assert_int_equal(fs_mkdir_parents(path, &err), 0);
+}
+
+static void waits_for_what_is_not_there(void **state)
 {
     (void)state;
+    char since[SHA256_HEX_SIZE];
     cleanup_error struct error err = ERROR_INIT;
     cleanup_trees struct trees *t = NULL;
+    cleanup_free char *path = path_join(folder, "not/there/yet");
     assert_int_equal(trees_new(&t, &err), 0);
-    assert_int_equal(trees_add(t, "/nowhere/at/all", NULL, &err), -1);
-    assert_string_equal(err.message, "watching `/nowhere/at/all`: No such file or directory");
+    assert_int_equal(trees_add(t, path, NULL, &err), 0);
+    assert_int_equal(trees_digest(t, since, &err), 0);
+    make("not/there");
+    assert_quiet(t, since);
+    make("not/there/yet");
+    assert_saved(t, since);
+    put("not/there/yet/a", "a");
+    assert_saved(t, since);
+}
+
+/* A folder of which nothing above is watched, as a branch of git that lacks it takes it away. */
+static void waits_for_what_went_away(void **state)
+{
+    (void)state;
+    char since[SHA256_HEX_SIZE];
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_trees struct trees *t = NULL;
+    cleanup_free char *path = path_join(folder, "deep/tree");
+    put("deep/tree/a", "a");
+    assert_int_equal(trees_new(&t, &err), 0);
+    assert_int_equal(trees_add(t, path, NULL, &err), 0);
+    assert_int_equal(trees_digest(t, since, &err), 0);
+    move("deep/tree", "deep/elsewhere");
+    assert_saved(t, since);
+    move("deep/elsewhere", "deep/tree");
+    assert_saved(t, since);
+    assert_int_equal(fs_remove_tree(path, &err), 0);
+    assert_saved(t, since);
+    put("deep/tree/a", "again");
+    assert_saved(t, since);
+    put("deep/tree/a", "and edited");
+    assert_saved(t, since);
 }
 
 static int make_folder(void **state)
@@ -167,7 +213,8 @@ int main(void)
         cmocka_unit_test(sees_saves_in_folders_that_came_later),
         cmocka_unit_test(does_not_see_the_excluded_nor_what_is_beside),
         cmocka_unit_test(does_not_see_what_came_and_went),
-        cmocka_unit_test(names_what_is_not_there),
+        cmocka_unit_test(waits_for_what_is_not_there),
+        cmocka_unit_test(waits_for_what_went_away),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
