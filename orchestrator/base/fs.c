@@ -42,6 +42,21 @@ char *path_dir(const char *path)
     return xstrndup(path, (size_t)(slash - path));
 }
 
+bool path_leaves(const char *path)
+{
+    int depth = 0; /* below where it starts */
+    if (path[0] == '/')
+        return true;
+    for (size_t len; *path && depth >= 0; path += len + (path[len] == '/')) {
+        len = strcspn(path, "/");
+        if (len == 2 && strncmp(path, "..", 2) == 0)
+            depth--;
+        else if (len > 0 && !(len == 1 && path[0] == '.'))
+            depth++;
+    }
+    return depth < 0;
+}
+
 char *home_dir(void)
 {
     const char *home = getenv("HOME");

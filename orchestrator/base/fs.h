@@ -16,6 +16,8 @@ char *path_join(const char *dir, const char *name);
 const char *path_base(const char *path);
 /* Everything before the last '/': "." where there is none, "/" at the root. The caller frees. */
 char *path_dir(const char *path);
+/* Does it lead out of the folder that it starts from, read as it stands: from `/`, or by ".."? */
+bool path_leaves(const char *path);
 /* "~" and "~/x" with the user's home in place of the tilde; else a copy. The caller frees. */
 char *path_expand_home(const char *path);
 /* The user's home: $HOME, else the password database, else "/". The caller frees. */

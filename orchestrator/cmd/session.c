@@ -72,8 +72,10 @@ static int load(struct invocation *inv, struct session *s, struct diagnostics *p
         return -1;
     s->host_name = s->plan->host_name;
     s->host = s->plan->host;
-    return plan_select(s->plan, invocation_option(inv, "from"), invocation_option(inv, "only"),
-                       err);
+    if (plan_select(s->plan, invocation_option(inv, "from"), invocation_option(inv, "only"), err) <
+        0)
+        return -1;
+    return plan_check(s->plan, problems, err);
 }
 
 int session_open(struct invocation *inv, struct session *ret, struct error *err)

@@ -228,6 +228,15 @@ static int choose(struct plan *p, const char *name, struct error *err)
     return error_hint(err, "it has: %s", strbuf_str(&known));
 }
 
+static int conclude(const struct plan *p, struct diagnostics *problems, struct error *err)
+{
+    size_t n = problems->len + problems->dropped;
+    if (n == 0)
+        return 0;
+    diagnostics_sort(problems);
+    return error_set(err, ERR_USAGE, "%zu problem%s in `%s`", n, n == 1 ? "" : "s", p->file->path);
+}
+
 int plan_make(const struct workflow_file *file, const char *workflow, struct plan **ret,
               struct diagnostics *problems, struct error *err)
 {
@@ -241,11 +250,8 @@ int plan_make(const struct workflow_file *file, const char *workflow, struct pla
     const struct context c = {.plan = p, .problems = problems, .values = values, .passes = &passes};
     p->entries = keep(p, workflow_entries(file, values, problems));
     plan_steps(&c, value_get(entry, "steps"));
-    if (problems->len > 0) {
-        diagnostics_sort(problems);
-        return error_set(err, ERR_USAGE, "%zu problem%s in `%s`", problems->len,
-                         problems->len == 1 ? "" : "s", file->path);
-    }
+    if (conclude(p, problems, err) < 0)
+        return -1;
     if (p->len >= PLAN_MAX_STEPS || passes >= PLAN_MAX_STEPS)
         return error_set(err, ERR_USAGE, "workflow `%s` has more than %d steps", p->workflow,
                          PLAN_MAX_STEPS);
@@ -329,4 +335,25 @@ int plan_select(struct plan *p, const char *from, const char *only, struct error
             p->steps[kept++] = p->steps[i];
     p->len = kept;
     return 0;
+}
+
+/* A repetition of an earlier step. */
+static bool is_repeated(const struct plan *p, size_t index)
+{
+    const struct plan_step *s = p->steps[index];
+    for (size_t i = 0; i < index; i++) {
+        const struct span *a = &p->steps[i]->args->span, *b = &s->args->span;
+        if (a->file == b->file && a->line == b->line && a->column == b->column &&
+            strcmp(p->steps[i]->key, s->key) == 0)
+            return true;
+    }
+    return false;
+}
+
+int plan_check(const struct plan *p, struct diagnostics *problems, struct error *err)
+{
+    for (size_t i = 0; i < p->len; i++)
+        if (p->steps[i]->kind->check && !is_repeated(p, i))
+            p->steps[i]->kind->check(p->steps[i], p->file->folder, problems);
+    return conclude(p, problems, err);
 }

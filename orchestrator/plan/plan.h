@@ -38,6 +38,10 @@ void plan_freep_(struct plan **p);
  * may be NULL). A name is a number from 1, a label, a kind, or the start of a label. */
 int plan_select(struct plan *p, const char *from, const char *only, struct error *err);
 
+/* See what the selected steps name on this machine, and what else their arguments do not say by
+ * themselves; what is wrong goes to `problems`. */
+int plan_check(const struct plan *p, struct diagnostics *problems, struct error *err);
+
 /* The digest of everything on this machine that the step depends on. */
 int plan_fingerprint(const struct plan *p, const struct plan_step *step, char hex[SHA256_HEX_SIZE],
                      struct error *err);

@@ -51,6 +51,9 @@ struct step_kind {
 
     /* Text for the label behind the kind's name; NULL: the primary argument. */
     void (*describe)(const struct plan_step *step, struct strbuf *ret);
+    /* What is wrong with the arguments that the table cannot say, variables replaced, and with what
+     * they name on this machine; `folder`: of the workflow file. NULL: nothing more. */
+    void (*check)(const struct plan_step *step, const char *folder, struct diagnostics *problems);
     /* The file or folder of this machine the step reads, as the workflow file says it, and in
      * *ret_exclude the rsync patterns of what it leaves out. `watch` waits on it. NULL: it reads
      * none. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * sync: a file or a tree of this machine to the same place on the host, by rsync. */
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -14,10 +16,10 @@
 #include "transport/rsync.h"
 
 static const struct field fields[] = {
-    {"from", FIELD_STRING, FIELD_REQUIRED | FIELD_PRIMARY, NULL, NULL, NULL, NULL,
-     "file or folder here, below the workflow file's folder"},
-    {"to", FIELD_STRING, 0, NULL, NULL, NULL, NULL,
-     "path on the host, below the workspace; default: the same as here"},
+    {"from", FIELD_STRING, FIELD_REQUIRED | FIELD_PRIMARY | FIELD_FILLED, NULL, NULL, NULL, NULL,
+     "file or folder here, from the workflow file's folder"},
+    {"to", FIELD_STRING, FIELD_FILLED, NULL, NULL, NULL, NULL,
+     "path on the host, below the workspace, or from `/`; default: the same as here"},
     {"exclude", FIELD_LIST, 0, "target/ .git/", NULL, NULL, NULL,
      "rsync patterns of what stays here, and on the host untouched"},
     {"delete", FIELD_BOOL, 0, "false", NULL, NULL, NULL, "remove on the host what is not here"},
@@ -43,6 +45,25 @@ static void excludes_of(const struct plan_step *step, struct strv *ret)
     const struct value *list = value_get(step->args, "exclude");
     for (size_t i = 0; list && i < list->len; i++)
         strv_push(ret, list->items[i]->text);
+}
+
+static void check(const struct plan_step *step, const char *folder, struct diagnostics *problems)
+{
+    const struct value *from = value_get(step->args, "from"), *to = value_get(step->args, "to");
+    cleanup_free char *path = path_join(folder, from->text);
+    if (access(path, F_OK) < 0) {
+        diagnostics_add(problems, from->span, "looking at `%s`: %s", path, strerror(errno));
+        diagnostics_hint(problems, "what is sent is named from the workflow file's folder");
+    }
+    if (!to && path_leaves(from->text)) {
+        diagnostics_add(problems, from->span, "`%s` has no place below the workspace of its own",
+                        from->text);
+        diagnostics_hint(problems, "say where it goes: `sync: {from: %s, to: …}`", from->text);
+    }
+    if (to && to->text[0] != '/' && path_leaves(to->text)) {
+        diagnostics_add(problems, to->span, "`%s` is not below the workspace", to->text);
+        diagnostics_hint(problems, "what is meant to be elsewhere is named from `/`");
+    }
 }
 
 static const char *source(const struct plan_step *step, struct strv *ret_exclude)
@@ -158,6 +179,7 @@ const struct step_kind step_sync = {
     .flags = STEP_SKIPPABLE,
     .timeout = 10 * 60 * NSEC_PER_SEC,
     .fields = fields,
+    .check = check,
     .source = source,
     .fingerprint = fingerprint,
     .witness = witness,

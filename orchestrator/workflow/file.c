@@ -40,7 +40,7 @@ static const struct field host_fields[] = {
 };
 
 static const struct field build_fields[] = {
-    {"sync", FIELD_LIST, 0, NULL, NULL, NULL, NULL,
+    {"sync", FIELD_LIST, FIELD_FILLED, NULL, NULL, NULL, NULL,
      "files and folders sent to the same place in the workspace first"},
     {"exclude", FIELD_LIST, 0, "target/ .git/", NULL, NULL, NULL,
      "rsync patterns of what stays here, and on the host untouched"},

@@ -92,6 +92,11 @@ bool schema_check_scalar(const struct value *v, const struct field *field,
     int64_t n;
     mode_t mode;
     const char *expected = NULL;
+    if ((field->flags & FIELD_FILLED) && !*v->text) {
+        diagnostics_add(problems, v->span, "`%s` is empty", field->name);
+        diagnostics_hint(problems, "%s: %s", field->name, field->help);
+        return false;
+    }
     switch (field->type) {
     case FIELD_INT:
         expected = parse_int(v->text, &n) && n >= 0 ? NULL : "a number from 0";
@@ -166,7 +171,12 @@ static void apply_scalar(const struct value *v, const struct field *field,
 static struct value *apply_list(const struct value *v, const struct field *field,
                                 const struct schema_scope *scope, struct diagnostics *problems)
 {
-    static const struct field element = {.name = "", .type = FIELD_STRING};
+    const struct field element = {
+        .name = field->name,
+        .type = FIELD_STRING,
+        .flags = field->flags & FIELD_FILLED,
+        .help = field->help,
+    };
     struct value *list = value_new_list(v->span);
     for (size_t i = 0; i < v->len; i++) {
         if (v->items[i]->kind != VALUE_SCALAR) {

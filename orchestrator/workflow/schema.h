@@ -32,6 +32,7 @@ enum field_flags {
     FIELD_REQUIRED = 1 << 0,
     FIELD_PRIMARY = 1 << 1, /* what a bare scalar or list stands for: `restart: containerd` */
     FIELD_PLAIN = 1 << 2,   /* no variables are replaced in it or below: one there is a problem */
+    FIELD_FILLED = 1 << 3,  /* "" is no value; of a list: no element */
 };
 
 struct field {

@@ -94,3 +94,41 @@ ok "and the next one runs" wait_for 20 runs 4
 kill -INT "$watcher"
 wait "$watcher"
 is "Ctrl-C is" $? 130
+
+# --- sources ------------------------------------------------------------------------------------------
+
+workflow 'sync: srcs/' 'sync: {from: src/b, to: ../up}' 'sync: ../work' 'sync: /etc/hostname' 'run: echo hello'
+run "$kataloop" plan
+exits "sources that are not there, or have no place there" 2
+has "are said with their places, all of them" "$err" \
+    "kataloop.yaml:7:15: error: looking at \`$project/srcs/\`: No such file or directory" \
+    "kataloop.yaml:8:22: error: looking at \`$project/src/b\`: No such file or directory" \
+    "    = what is sent is named from the workflow file's folder" \
+    'kataloop.yaml:8:33: error: `../up` is not below the workspace' \
+    'kataloop.yaml:9:15: error: `../work` has no place below the workspace of its own' \
+    "    = say where it goes: \`sync: {from: ../work, to: …}\`" \
+    'kataloop.yaml:10:15: error: `/etc/hostname` has no place below the workspace'
+run "$kataloop" run
+exits "nor does anything run" 2
+is "not even its beginning" "$out" ""
+run "$kataloop" run --only run
+exits "steps that read none of them run" 0
+cat >>kataloop.yaml <<'YAML'
+  b: {host: here, steps: [build: b]}
+builds:
+  b: {sync: [src, gone/], run: make}
+YAML
+run "$kataloop" plan b
+exits "nor does a build's source get by" 2
+has "unsaid" "$err" "kataloop.yaml:14:19: error: looking at \`$project/gone/\`: No such file"
+workflow 'sync: ""' 'sync: {from: src, to: ""}'
+printf 'builds: {b: {sync: [src, ""], run: make}}\n' >>kataloop.yaml
+run "$kataloop" plan
+exits "empty ones" 2
+has "too" "$err" 'kataloop.yaml:7:16: error: `from` is empty' 'kataloop.yaml:8:32: error: `to` is empty' \
+    'kataloop.yaml:9:27: error: `sync` is empty'
+workflow "sync: {from: ../work/x, to: x}" "sync: {from: src/, to: $scratch/elsewhere}"
+mkdir "$work/x" "$scratch/elsewhere"
+run "$kataloop" run
+exits "what says where it goes goes there" 0
+is "elsewhere too" "$(cat "$scratch/elsewhere/a")" three

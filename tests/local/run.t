@@ -135,7 +135,7 @@ rm src/a
 rmdir src
 workflow 'sync: src/'
 run "$kataloop" run
-exits "no sources" 1
+exits "no sources" 2
 has "is said" "$err$out" "src/" "No such file or directory"
 mkdir src
 echo one >src/a

@@ -110,6 +110,20 @@ static void paths_are_joined_and_split(void **state)
     assert_string_equal(path_base("/a/b/c"), "c");
 }
 
+static void paths_that_leave_their_folder_are_known(void **state)
+{
+    (void)state;
+    static const char *const leave[] = {"/", "/a", "..", "../a", "a/../..", "./../a", "a//../../b"};
+    static const char *const stay[] = {"",       ".",    "a",   "./a/",
+                                       "a/../b", "a/..", "..a", "a/b/../../c"};
+    for (size_t i = 0; i < ARRAY_SIZE(leave); i++)
+        if (!path_leaves(leave[i]))
+            fail_msg("`%s` leaves", leave[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(stay); i++)
+        if (path_leaves(stay[i]))
+            fail_msg("`%s` stays", stay[i]);
+}
+
 static void sha256_is_that_of_the_standard(void **state)
 {
     (void)state;
@@ -148,6 +162,7 @@ int main(void)
         cmocka_unit_test(numbers_and_modes_are_read_strictly),
         cmocka_unit_test(the_nearest_name_is_suggested),
         cmocka_unit_test(paths_are_joined_and_split),
+        cmocka_unit_test(paths_that_leave_their_folder_are_known),
         cmocka_unit_test(sha256_is_that_of_the_standard),
         cmocka_unit_test(durations_read_well),
     };
