@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/destination.h"
 #include "base/fs.h"
 #include "cmd/verb.h"
 #include "workflow/file.h"
@@ -159,7 +160,8 @@ static int run(struct invocation *inv, struct error *err)
 {
     const char *host = invocation_option(inv, "host");
     const char *workspace = invocation_option(inv, "workspace");
-    if ((host && check_value("host", host, err) < 0) ||
+    cleanup_destination struct destination d = DESTINATION_INIT;
+    if ((host && (check_value("host", host, err) < 0 || destination_parse(host, &d, err) < 0)) ||
         (workspace && check_value("workspace", workspace, err) < 0))
         return -1;
     cleanup_strbuf struct strbuf text = STRBUF_INIT;

@@ -74,6 +74,7 @@ static const char *const type_names[] = {
     [FIELD_BOOL] = "true or false",
     [FIELD_DURATION] = "a duration",
     [FIELD_MODE] = "a mode in octal",
+    [FIELD_DESTINATION] = "text",
     [FIELD_REF] = "a name of",
     [FIELD_FILE] = "a path, or a name of",
     [FIELD_COMMAND] = "a command",

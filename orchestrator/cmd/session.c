@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/destination.h"
 #include "base/fs.h"
 #include "base/suggest.h"
 
@@ -130,6 +131,9 @@ int session_open_host(struct invocation *inv, struct session *ret, struct error 
             error_move(err, &absent);
             return -1;
         }
+        cleanup_destination struct destination d = DESTINATION_INIT;
+        if (destination_parse(named, &d, err) < 0)
+            return -1;
         s.host_name = named;
     } else if (load_file(inv, &s, &problems, err) < 0) {
         print_problems(inv, &problems);

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/destination.h"
 #include "base/fs.h"
 #include "base/parse.h"
 
@@ -82,41 +83,44 @@ static void take_lines(struct ssh_settings *s, char *text)
     strv_extend(&s->known_hosts, &global);
 }
 
-/* "user@host:port" needs the form of a URL for its port. */
-static char *for_ssh(const char *destination)
+/* Of several complaints the first is the cause, those behind it say what came of it. */
+static int ssh_refuses(const struct host_spec *spec, const struct run_result *r, struct error *err)
 {
-    const char *host = strrchr(destination, '@');
-    host = host ? host + 1 : destination;
-    const char *colon = strrchr(host, ':');
-    bool port = colon && strchr(host, ':') == colon && strspn(colon + 1, "0123456789") > 0;
-    return port && strncmp(destination, "ssh://", 6) != 0 ? xasprintf("ssh://%s", destination)
-                                                          : xstrdup(destination);
+    const char *said = strbuf_str(&r->err);
+    said += strspn(said, " \t\r\n");
+    cleanup_free char *first = xstrndup(said, strcspn(said, "\r\n"));
+    error_set(err, ERR_USAGE, "ssh cannot say how to reach `%s`: %s", spec->destination,
+              *first ? first : "`ssh -G` failed without a word");
+    return error_hint(err, "its configuration is %s",
+                      spec->ssh_config ? spec->ssh_config
+                                       : "~/.ssh/config and /etc/ssh/ssh_config");
 }
 
 /* 1: ssh is not installed. */
-static int ask_ssh(const struct host_spec *spec, struct ssh_settings *s, struct error *err)
+static int ask_ssh(const struct host_spec *spec, const struct destination *d,
+                   struct ssh_settings *s, struct error *err)
 {
     cleanup_transport struct transport *here = NULL;
     const struct host_spec local = {.name = "this machine"};
     if (transport_open(&local, &here, err) < 0)
         return -1;
     cleanup_strv struct strv argv = STRV_INIT;
-    cleanup_free char *destination = for_ssh(spec->destination);
     strv_push_all(&argv, "ssh", "-G", NULL);
     if (spec->ssh_config)
         strv_push_all(&argv, "-F", spec->ssh_config, NULL);
-    strv_push_all(&argv, "--", destination, NULL);
+    /* Not as a URL, in which ssh takes no IPv6 address. */
+    if (d->port > 0)
+        strv_printf(&argv, "-p%d", d->port);
+    strv_push(&argv, "--");
+    strv_printf(&argv, "%s%s%s", d->user ? d->user : "", d->user ? "@" : "", d->host);
     const struct command cmd = {.argv = &argv};
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     if (transport_run(here, &cmd, deadline_in(10 * NSEC_PER_SEC), &r, err) < 0)
         return -1;
     if (r.status.code == 127)
         return 1;
-    if (r.status.code != 0) {
-        transport_status_error(&cmd, &r, "reading the ssh configuration", err);
-        err->code = ERR_USAGE;
-        return -1;
-    }
+    if (r.status.code != 0)
+        return ssh_refuses(spec, &r, err);
     take_lines(s, r.out.data ? r.out.data : (char[]){""});
     return 0;
 }
@@ -131,37 +135,21 @@ static void add_defaults(struct ssh_settings *s)
     strv_push(&s->known_hosts, "/etc/ssh/ssh_known_hosts");
 }
 
-/* What the destination itself says. */
-static void parse_destination(const char *destination, struct ssh_settings *s)
-{
-    if (strncmp(destination, "ssh://", 6) == 0)
-        destination += 6;
-    const char *at = strrchr(destination, '@');
-    if (at)
-        s->user = xstrndup(destination, (size_t)(at - destination));
-    const char *host = at ? at + 1 : destination;
-    const char *colon = strrchr(host, ':');
-    int64_t port;
-    if (colon && strchr(host, ':') == colon && parse_int(colon + 1, &port) && port > 0 &&
-        port < 65536)
-        s->port = (int)port;
-    else
-        colon = NULL;
-    s->host = colon ? xstrndup(host, (size_t)(colon - host)) : xstrdup(host);
-}
-
 int ssh_settings_read(const struct host_spec *spec, struct ssh_settings *ret, struct error *err)
 {
     struct ssh_settings s = {.port = SSH_PORT};
-    if (spec->destination[0] == '-' || spec->destination[0] == '\0')
-        return error_set(err, ERR_USAGE, "`%s` is no host", spec->destination);
-    int asked = ask_ssh(spec, &s, err);
+    cleanup_destination struct destination d = DESTINATION_INIT;
+    if (destination_parse(spec->destination, &d, err) < 0)
+        return -1;
+    int asked = ask_ssh(spec, &d, &s, err);
     if (asked < 0) {
         ssh_settings_release(&s);
         return -1;
     }
     if (asked > 0) {
-        parse_destination(spec->destination, &s);
+        s.user = steal(&d.user);
+        s.host = steal(&d.host);
+        s.port = d.port > 0 ? d.port : SSH_PORT;
         add_defaults(&s);
     }
     if (!s.user) {

@@ -23,7 +23,7 @@ static const char *const engine_choices[] = {"auto", "guestfs", "ext4", NULL};
 static const char *const param_types[] = {"string", "int", "bool", "duration", NULL};
 
 static const struct field host_fields[] = {
-    {"ssh", FIELD_STRING, FIELD_REQUIRED | FIELD_PRIMARY, NULL, NULL, NULL, NULL,
+    {"ssh", FIELD_DESTINATION, FIELD_REQUIRED | FIELD_PRIMARY, NULL, NULL, NULL, NULL,
      "user@host:port, a name of ~/.ssh/config, or `local` for this machine"},
     {"workspace", FIELD_STRING, 0, ".", NULL, NULL, NULL, "folder of the sources on the host"},
     {"become", FIELD_ENUM, 0, "sudo", NULL, become_choices, NULL,

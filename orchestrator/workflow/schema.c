@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/destination.h"
 #include "base/parse.h"
 #include "base/strbuf.h"
 #include "base/suggest.h"
@@ -86,6 +87,17 @@ static bool check_choice(const struct value *v, const struct field *field,
     return false;
 }
 
+static bool check_destination(const struct value *v, struct diagnostics *problems)
+{
+    cleanup_destination struct destination d = DESTINATION_INIT;
+    cleanup_error struct error err = ERROR_INIT;
+    if (destination_parse(v->text, &d, &err) == 0)
+        return true;
+    diagnostics_add(problems, v->span, "%s", err.message);
+    diagnostics_hint(problems, "%s", err.hint);
+    return false;
+}
+
 bool schema_check_scalar(const struct value *v, const struct field *field,
                          const struct schema_scope *scope, struct diagnostics *problems)
 {
@@ -111,6 +123,8 @@ bool schema_check_scalar(const struct value *v, const struct field *field,
     case FIELD_MODE:
         expected = parse_mode(v->text, &mode) ? NULL : "a file mode in octal, like \"0755\"";
         break;
+    case FIELD_DESTINATION:
+        return check_destination(v, problems);
     case FIELD_ENUM:
         return check_choice(v, field, problems);
     case FIELD_REF:

@@ -16,16 +16,17 @@ enum field_type {
     FIELD_BOOL,
     FIELD_DURATION, /* base/parse.h */
     FIELD_MODE,
-    FIELD_ENUM,    /* one of `choices` */
-    FIELD_REF,     /* the name of an entry in the file's section `ref` */
-    FIELD_FILE,    /* a path, which has a '/', or the name of an entry in the section `ref` */
-    FIELD_COMMAND, /* a shell command line, or a list of words that is run as it is */
-    FIELD_MAP,     /* a map with the fields of `sub` */
-    FIELD_NAMED,   /* a map of any names to maps with the fields of `sub` */
-    FIELD_STRINGS, /* a map of any names to scalars (environment, `with`) */
-    FIELD_LIST,    /* a list of scalars; a lone scalar is a list of one */
-    FIELD_MAPS,    /* a list of maps with the fields of `sub`; a lone map is a list of one */
-    FIELD_STEPS,   /* a list of steps (workflow/steps.h) */
+    FIELD_DESTINATION, /* base/destination.h */
+    FIELD_ENUM,        /* one of `choices` */
+    FIELD_REF,         /* the name of an entry in the file's section `ref` */
+    FIELD_FILE,        /* a path, which has a '/', or the name of an entry in the section `ref` */
+    FIELD_COMMAND,     /* a shell command line, or a list of words that is run as it is */
+    FIELD_MAP,         /* a map with the fields of `sub` */
+    FIELD_NAMED,       /* a map of any names to maps with the fields of `sub` */
+    FIELD_STRINGS,     /* a map of any names to scalars (environment, `with`) */
+    FIELD_LIST,        /* a list of scalars; a lone scalar is a list of one */
+    FIELD_MAPS,        /* a list of maps with the fields of `sub`; a lone map is a list of one */
+    FIELD_STEPS,       /* a list of steps (workflow/steps.h) */
 };
 
 enum field_flags {

@@ -97,6 +97,7 @@ static json_t *shape_of(const struct field *f)
     case FIELD_STEPS:
         return list_of(reference("step"));
     case FIELD_STRING:
+    case FIELD_DESTINATION:
     case FIELD_REF:
     case FIELD_FILE:
         break;

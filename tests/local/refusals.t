@@ -132,3 +132,39 @@ mkdir "$work/x" "$scratch/elsewhere"
 run "$kataloop" run
 exits "what says where it goes goes there" 0
 is "elsewhere too" "$(cat "$scratch/elsewhere/a")" three
+
+# --- hosts --------------------------------------------------------------------------------------------
+
+cat >kataloop.yaml <<'YAML'
+version: 1
+hosts:
+  here: {ssh: local}
+  far: {ssh: user@localhost:99999}
+  none: user@
+workflows: {w: {host: here, steps: [run: "true"]}}
+YAML
+run "$kataloop" plan
+exits "destinations that are none" 2
+has "are said with their places" "$err" \
+    'kataloop.yaml:4:14: error: `user@localhost:99999` names no host to log in to: `99999` is no port' \
+    'kataloop.yaml:5:9: error: `user@` names no host to log in to: the host is missing' \
+    "    = a host is user@host:port, a name of ~/.ssh/config"
+rm kataloop.yaml
+run "$kataloop" init --host @
+exits "nor does init take one" 2
+has "and says why" "$err" 'kataloop: `@` names no host to log in to: no user' "  a host is user@host:port"
+ok "writing nothing" test ! -e kataloop.yaml
+run "$kataloop" doctor user@localhost:99999
+exits "nor does doctor" 2
+has "but says why" "$err" '`99999` is no port from 1 to 65535'
+mkdir "$scratch/bin"
+cat >"$scratch/bin/ssh" <<'SH'
+#!/bin/sh
+printf '%s\n' "config: line 3: Bad configuration option: foo" "config: terminating, 1 bad configuration options" >&2
+exit 255
+SH
+chmod +x "$scratch/bin/ssh"
+PATH=$scratch/bin:$PATH run "$kataloop" guest exec one --host dev -- true
+exits "a configuration that ssh refuses" 2
+has "is said with the host and the cause" "$err" \
+    'ssh cannot say how to reach `dev`: config: line 3: Bad configuration option: foo' "~/.ssh/config"

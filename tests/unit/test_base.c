@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/destination.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/parse.h"
@@ -124,6 +125,67 @@ static void paths_that_leave_their_folder_are_known(void **state)
             fail_msg("`%s` stays", stay[i]);
 }
 
+static void destinations_are_taken_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *user, *host;
+        int port;
+    } cases[] = {
+        {"dev", NULL, "dev", 0},
+        {"root@dev", "root", "dev", 0},
+        {"a@b@dev:2222", "a@b", "dev", 2222},
+        {"ssh://root@dev:65535", "root", "dev", 65535},
+        {"ssh://dev", NULL, "dev", 0},
+        {"::1", NULL, "::1", 0},
+        {"root@fe80::1%eth0", "root", "fe80::1%eth0", 0},
+        {"root@[::1]:22", "root", "::1", 22},
+        {"ssh://[::1]", NULL, "::1", 0},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_error struct error err = ERROR_INIT;
+        cleanup_destination struct destination d = DESTINATION_INIT;
+        if (destination_parse(cases[i].text, &d, &err) < 0)
+            fail_msg("%s", err.message);
+        assert_string_equal(d.host, cases[i].host);
+        assert_string_equal(d.user ? d.user : "none", cases[i].user ? cases[i].user : "none");
+        assert_int_equal(d.port, cases[i].port);
+    }
+}
+
+static void destinations_that_are_none_say_why(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"", "the host is missing"},
+        {"@", "no user stands before the `@`"},
+        {"root@", "the host is missing"},
+        {"-oProxyCommand=x", "`-oProxyCommand=x` is no name or address of a host"},
+        {"-l@dev", "`-l` is no user"},
+        {"root@dev:0", "`0` is no port from 1 to 65535"},
+        {"root@dev:99999", "`99999` is no port from 1 to 65535"},
+        {"dev:", "`` is no port from 1 to 65535"},
+        {"dev:ssh", "`ssh` is no port from 1 to 65535"},
+        {"dev/x", "`dev/x` is no name or address of a host"},
+        {"a b", "it has white space in it"},
+        {"1:2:x", "`1:2:x` is no name or address of a host"},
+        {"[::1", "`[::1` is no address in brackets"},
+        {"[::1]22", "`[::1]22` is no address in brackets"},
+        {"ssh://::1", "behind `ssh://` an address stands in brackets, `[::1]`"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_error struct error err = ERROR_INIT;
+        cleanup_destination struct destination d = DESTINATION_INIT;
+        cleanup_free char *expected =
+            xasprintf("`%s` names no host to log in to: %s", cases[i][0], cases[i][1]);
+        assert_int_equal(destination_parse(cases[i][0], &d, &err), -1);
+        assert_int_equal(err.code, ERR_USAGE);
+        assert_string_equal(err.message, expected);
+        assert_non_null(err.hint);
+        assert_null(d.host);
+    }
+}
+
 static void sha256_is_that_of_the_standard(void **state)
 {
     (void)state;
@@ -163,6 +225,8 @@ int main(void)
         cmocka_unit_test(the_nearest_name_is_suggested),
         cmocka_unit_test(paths_are_joined_and_split),
         cmocka_unit_test(paths_that_leave_their_folder_are_known),
+        cmocka_unit_test(destinations_are_taken_apart),
+        cmocka_unit_test(destinations_that_are_none_say_why),
         cmocka_unit_test(sha256_is_that_of_the_standard),
         cmocka_unit_test(durations_read_well),
     };
