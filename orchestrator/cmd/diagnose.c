@@ -63,7 +63,7 @@ static int bundle_of_run(const char *name, char **ret, struct error *err)
 {
     cleanup_store struct store *store = NULL;
     struct store_run run = {0};
-    if (store_open(NULL, &store, err) < 0 || store_find_run(store, name, &run, err) < 0)
+    if (store_open_copy(NULL, &store, err) < 0 || store_find_run(store, name, &run, err) < 0)
         return -1;
     struct store_artifact *artifacts = NULL;
     size_t n = 0;

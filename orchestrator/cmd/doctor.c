@@ -8,19 +8,10 @@
 #include "base/alloc.h"
 #include "base/cancel.h"
 #include "base/clock.h"
-#include "base/fs.h"
 #include "cmd/session.h"
 #include "report/sink_terminal.h"
 
 static const struct verb_option options[] = {OPTION_FILE, OPTION_JSON, OPTION_END};
-
-/* What was seen of the host before, where there is a store. */
-static int open_store(struct store **ret, struct error *err)
-{
-    cleanup_free char *folder = state_dir();
-    cleanup_free char *path = path_join(folder, "kataloop.db");
-    return access(path, F_OK) == 0 ? store_open(NULL, ret, err) : 0;
-}
 
 /* The exit code is that of the worst: a host that was not reached, then anything that fails. */
 static int conclude(const struct doctor *d, const struct check_result *results, size_t n,
@@ -66,7 +57,7 @@ static int run(struct invocation *inv, struct error *err)
         strv_push(&inv->options, "host");
         strv_push(&inv->values, inv->args.items[0]);
     }
-    if (session_open_host(inv, &s, err) < 0 || open_store(&store, err) < 0 ||
+    if (session_open_host(inv, &s, err) < 0 || store_open_copy(NULL, &store, err) < 0 ||
         transport_open(&this_machine, &here, err) < 0)
         return -1;
     int64_t start = clock_now();

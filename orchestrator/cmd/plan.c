@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/fs.h"
 #include "cmd/session.h"
 #include "exec/forecast.h"
 #include "report/table.h"
@@ -70,19 +69,11 @@ static int print_json(const struct plan *p, const struct forecast *f, struct err
     return 0;
 }
 
-/* The store where there is one: a plan does not make it. */
-static int open_store(struct store **ret, struct error *err)
-{
-    cleanup_free char *folder = state_dir();
-    cleanup_free char *path = path_join(folder, "kataloop.db");
-    return access(path, F_OK) == 0 ? store_open(NULL, ret, err) : 0;
-}
-
 static int run(struct invocation *inv, struct error *err)
 {
     cleanup_session struct session s = SESSION_INIT;
     cleanup_store struct store *store = NULL;
-    if (session_open(inv, &s, err) < 0 || open_store(&store, err) < 0)
+    if (session_open(inv, &s, err) < 0 || store_open_copy(NULL, &store, err) < 0)
         return -1;
     struct forecast *f = NULL;
     if (forecast_make(s.plan, store, invocation_option(inv, "force") != NULL, &f, err) < 0)

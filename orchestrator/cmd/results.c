@@ -60,7 +60,7 @@ static int run(struct invocation *inv, struct error *err)
     }
     cleanup_store struct store *store = NULL;
     cleanup_strbuf struct strbuf text = STRBUF_INIT;
-    if (store_open(NULL, &store, err) < 0 || store_mark_lost(store, err) < 0)
+    if (store_open_copy(NULL, &store, err) < 0 || store_mark_lost(store, err) < 0)
         return -1;
     struct winsize size = {0};
     int width = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;

@@ -15,6 +15,8 @@
 
 enum { BUSY_MS = 10000 };
 
+#define ELSEWHERE "set KATALOOP_STATE_DIR to a folder that can be written"
+
 static const char first_tables[] =
     "CREATE TABLE runs ("
     " id TEXT PRIMARY KEY, workflow TEXT NOT NULL, file TEXT NOT NULL, host TEXT NOT NULL,"
@@ -68,7 +70,7 @@ int store_error(struct store *s, const char *what, struct error *err)
     if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
         return error_hint(err, "another program holds the file; try again when it is done");
     if (code == SQLITE_READONLY || code == SQLITE_CANTOPEN || code == SQLITE_PERM)
-        return error_hint(err, "set KATALOOP_STATE_DIR to a folder that can be written");
+        return error_hint(err, ELSEWHERE);
     if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
         return error_hint(err, "the file is damaged: move it away, and a new one is made");
     return -1;
@@ -177,7 +179,7 @@ static int migrate(struct store *s, struct error *err)
     return run_sql(s, "COMMIT", "making the tables", err);
 }
 
-static int prepare_file(struct store *s, struct error *err)
+static int prepare(struct store *s, struct error *err)
 {
     int version = 0;
     sqlite3_busy_timeout(s->db, BUSY_MS);
@@ -197,19 +199,104 @@ static int prepare_file(struct store *s, struct error *err)
     return version < STORE_VERSION ? migrate(s, err) : 0;
 }
 
+static struct store *new_store(const char *path)
+{
+    struct store *s = xcalloc(1, sizeof(*s));
+    cleanup_free char *folder = path ? NULL : state_dir();
+    s->path = path ? xstrdup(path) : path_join(folder, "kataloop.db");
+    return s;
+}
+
+/* Errors of commands may hold secrets. */
+static int make_private(const char *path, struct error *err)
+{
+    struct stat st;
+    if (stat(path, &st) < 0)
+        return error_set_errno(err, errno, "looking at `%s`", path);
+    if ((st.st_mode & 0077) == 0 || chmod(path, 0600) == 0)
+        return 0;
+    return error_set_errno(err, errno, "setting the mode of `%s`", path);
+}
+
 int store_open(const char *path, struct store **ret, struct error *err)
 {
-    cleanup_free char *folder = path ? path_dir(path) : state_dir();
-    cleanup_store struct store *s = xcalloc(1, sizeof(*s));
-    s->path = path ? xstrdup(path) : path_join(folder, "kataloop.db");
+    cleanup_store struct store *s = new_store(path);
+    cleanup_free char *folder = path_dir(s->path);
     if (fs_mkdir_parents(folder, err) < 0)
-        return -1;
+        return error_hint(err, ELSEWHERE);
     if (sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) !=
         SQLITE_OK)
         return store_error(s, "opening the store", err);
-    if (chmod(s->path, 0600) < 0) /* errors of commands may hold secrets */
-        return error_set_errno(err, errno, "setting the mode of `%s`", s->path);
-    if (prepare_file(s, err) < 0)
+    if (make_private(s->path, err) < 0)
+        return error_hint(err, ELSEWHERE);
+    if (prepare(s, err) < 0)
+        return -1;
+    *ret = steal(&s);
+    return 0;
+}
+
+/* --- a copy ---------------------------------------------------------------------------------- */
+
+/* `name` is a URI where `flags` say so. */
+static int copy_from(struct store *s, const char *name, int flags, struct error *err)
+{
+    struct store from = {.path = s->path};
+    sqlite3_backup *copy = NULL;
+    int code = sqlite3_open_v2(name, &from.db, SQLITE_OPEN_READWRITE | flags, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_busy_timeout(from.db, BUSY_MS);
+        copy = sqlite3_backup_init(s->db, "main", from.db, "main");
+    }
+    if (copy) {
+        (void)sqlite3_backup_step(copy, -1); /* what fails is what finish says */
+        code = sqlite3_backup_finish(copy);
+    }
+    int result = copy && code == SQLITE_OK ? 0 : store_error(copy ? s : &from, "reading", err);
+    sqlite3_close(from.db); /* its statements are SQLite's own: nothing is left to fail */
+    return result;
+}
+
+/* Is nothing in the log beside it that is not in the file yet? */
+static bool is_whole(const struct store *s)
+{
+    struct stat st;
+    cleanup_free char *log = xasprintf("%s-wal", s->path);
+    return stat(log, &st) < 0 || st.st_size == 0;
+}
+
+/* The file as it lies there, without the files beside it that even a reader makes. */
+static int copy_still(struct store *s, struct error *err)
+{
+    cleanup_strbuf struct strbuf uri = STRBUF_INIT;
+    strbuf_puts(&uri, "file:");
+    for (const char *p = s->path; *p; p++)
+        strbuf_printf(&uri, strchr("%?#", *p) ? "%%%02X" : "%c", *p);
+    strbuf_puts(&uri, "?immutable=1");
+    return copy_from(s, strbuf_str(&uri), SQLITE_OPEN_URI, err);
+}
+
+static int copy(struct store *s, struct error *err)
+{
+    struct stat st;
+    cleanup_error struct error first = ERROR_INIT, second = ERROR_INIT;
+    if (stat(s->path, &st) < 0) {
+        if (errno == ENOENT)
+            return 0;
+        error_set_errno(err, errno, "opening the store `%s`", s->path);
+        return error_hint(err, ELSEWHERE);
+    }
+    if (copy_from(s, s->path, 0, &first) == 0 || (is_whole(s) && copy_still(s, &second) == 0))
+        return 0;
+    error_move(err, &first);
+    return -1;
+}
+
+int store_open_copy(const char *path, struct store **ret, struct error *err)
+{
+    cleanup_store struct store *s = new_store(path);
+    if (sqlite3_open_v2(":memory:", &s->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+        return store_error(s, "making a copy of the store", err);
+    if (copy(s, err) < 0 || prepare(s, err) < 0)
         return -1;
     *ret = steal(&s);
     return 0;

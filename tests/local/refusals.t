@@ -168,3 +168,51 @@ PATH=$scratch/bin:$PATH run "$kataloop" guest exec one --host dev -- true
 exits "a configuration that ssh refuses" 2
 has "is said with the host and the cause" "$err" \
     'ssh cannot say how to reach `dev`: config: line 3: Bad configuration option: foo' "~/.ssh/config"
+
+# --- the store where it cannot be written -------------------------------------------------------------
+
+workflow 'sync: src/' 'run: echo hello'
+run "$kataloop" run
+exits "a run" 0
+# In a name space of mounts of our own: a state folder on a file system that cannot be written, and on one
+# that is full.
+in_mounts() {
+    unshare -rm sh -euc '
+        mount -t tmpfs -o size=1m none "$1"
+        cp -r "$2"/. "$1"
+        if [ "$3" = full ]; then
+            cat /dev/zero >"$1/filler" 2>/dev/null || true
+        else
+            mount -o remount,ro "$1"
+        fi
+        shift 3
+        exec "$@"' sh "$scratch/mounted" "$state" "$@"
+}
+mkdir "$scratch/mounted"
+mounted_state() { KATALOOP_STATE_DIR=$scratch/mounted in_mounts "$@"; }
+if in_mounts ro true 2>"$scratch/why"; then
+    for kind in ro full; do
+        # shellcheck disable=SC2016 # for that shell
+        run mounted_state $kind sh -ec '"$0" results; "$0" results show; "$0" plan' "$kataloop"
+        exits "what is kept is read ($kind)" 0
+        has "all of it" "$out" "outcome   ok" "2  run echo hello  ok" "skip  nothing changed since run"
+        run mounted_state $kind "$kataloop" run
+        exits "a run that cannot keep anything" 1
+        ok "says so" grep -q '^kataloop: ' "$scratch/err"
+    done
+    run mounted_state ro "$kataloop" run
+    has "with what to do" "$err" "set KATALOOP_STATE_DIR to a folder that can be written"
+else
+    planned=$((planned + 1))
+    echo "ok $planned # SKIP no mounts here: $(<"$scratch/why")"
+fi
+touch "$scratch/file"
+for words in results plan run; do
+    KATALOOP_STATE_DIR=$scratch/file run "$kataloop" $words
+    exits "a state folder that is a file ($words)" 1
+    has "is said, with what to do" "$err" "\`$scratch/file" "Not a directory" "set KATALOOP_STATE_DIR"
+done
+KATALOOP_STATE_DIR=$scratch/none run "$kataloop" results
+exits "no store" 0
+is "is no runs" "$out" 'No runs yet: `kataloop run` makes one.'
+ok "and none is made" test ! -e "$scratch/none"

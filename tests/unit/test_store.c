@@ -264,6 +264,28 @@ static void an_older_format_is_brought_up(void **state)
     assert_int_equal(containers.len, 2);
 }
 
+static void a_copy_is_read_and_its_changes_are_not_kept(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_error struct error err = ERROR_INIT;
+    struct store *other = NULL;
+    struct store_run found = {0};
+    add_run(f->store, (char *)"one", 1); /* in the log beside the file still */
+    assert_int_equal(store_open_copy(f->path, &other, &err), 0);
+    assert_int_equal(store_find_run(other, "one", &found, &err), 0);
+    store_run_release(&found);
+    add_run(other, (char *)"two", 2);
+    assert_int_equal(store_find_run(f->store, "two", &found, &err), -1);
+    store_close(steal(&other));
+    error_release(&err);
+
+    cleanup_free char *none = xasprintf("%s/none/kataloop.db", f->folder);
+    assert_int_equal(store_open_copy(none, &other, &err), 0);
+    assert_int_equal(store_find_run(other, "latest", &found, &err), -1);
+    assert_int_equal(access(none, F_OK), -1);
+    store_close(other);
+}
+
 static void what_is_no_store_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -274,6 +296,10 @@ static void what_is_no_store_is_refused(void **state)
     assert_int_equal(fs_write_atomic(path, text, sizeof(text), 0600, &err), 0);
     struct store *s = NULL;
     assert_int_equal(store_open(path, &s, &err), -1);
+    assert_non_null(strstr(err.message, "file is not a database"));
+    assert_non_null(strstr(err.hint, "damaged"));
+    error_release(&err);
+    assert_int_equal(store_open_copy(path, &s, &err), -1);
     assert_non_null(strstr(err.message, "file is not a database"));
     assert_non_null(strstr(err.hint, "damaged"));
     assert_null(s);
@@ -495,6 +521,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_run_whose_process_died_is_lost, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_newer_format_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_older_format_is_brought_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_copy_is_read_and_its_changes_are_not_kept, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(what_is_no_store_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_full_disk_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_locked_file_is_told, set_up, tear_down),
