@@ -31,6 +31,7 @@ static int emit_step(struct exec *x, enum event_type type, const struct plan_ste
     e.kind = s->kind->name;
     e.section = s->section;
     e.sample = s->sample;
+    e.tells = s->kind->flags & STEP_TELLS;
     return events_emit(x->events, &e, err);
 }
 

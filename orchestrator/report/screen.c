@@ -31,6 +31,7 @@ void screen_init(struct screen *s, int fd, bool colour, bool ascii)
 void screen_release(struct screen *s)
 {
     strbuf_release(&s->out);
+    strbuf_release(&s->whole);
     free(s->live);
     s->live = NULL;
 }
@@ -44,11 +45,14 @@ static void ask_size(struct screen *s)
     s->height = size.ws_row > 0 ? size.ws_row : HEIGHT_UNKNOWN;
 }
 
-void screen_begin(struct screen *s)
+void screen_whole_line(struct screen *s, const char *text)
 {
-    ask_size(s);
-    strbuf_truncate(&s->out, 0);
-    s->column = 0;
+    strbuf_puts(&s->whole, text);
+    strbuf_puts(&s->whole, "\r\n");
+}
+
+static void take_live_away(struct screen *s)
+{
     if (s->n_live == 0)
         return;
     /* A terminal that became narrower has broken the lines it had. */
@@ -61,6 +65,16 @@ void screen_begin(struct screen *s)
     if (rows > 1)
         strbuf_printf(&s->out, "\033[%dA", rows - 1);
     strbuf_puts(&s->out, "\033[J");
+}
+
+void screen_begin(struct screen *s)
+{
+    ask_size(s);
+    strbuf_truncate(&s->out, 0);
+    s->column = 0;
+    take_live_away(s);
+    strbuf_add(&s->out, s->whole.data, s->whole.len);
+    strbuf_truncate(&s->whole, 0);
 }
 
 void screen_add(struct screen *s, enum screen_style style, const char *text)

@@ -15,15 +15,20 @@ struct screen {
     int fd;
     bool colour;
     bool ascii;
-    int width, height; /* columns and rows, as of the last screen_begin() */
-    struct strbuf out; /* one frame: written at once, so that nothing is seen half drawn */
-    int *live;         /* columns of each line that is drawn again, from the top */
+    int width, height;   /* columns and rows, as of the last screen_begin() */
+    struct strbuf out;   /* one frame: written at once, so that nothing is seen half drawn */
+    struct strbuf whole; /* lines for the next frame */
+    int *live;           /* columns of each line that is drawn again, from the top */
     size_t n_live;
     int column; /* columns used of the line being made */
 };
 
 void screen_init(struct screen *s, int fd, bool colour, bool ascii);
 void screen_release(struct screen *s);
+
+/* A line that stays and is the first of the next frame, whole: where it is wider than the screen
+ * the terminal breaks it, so that it can be copied as one. At any time. */
+void screen_whole_line(struct screen *s, const char *text);
 
 /* Begin a frame: ask for the size, and take away what is drawn again. */
 void screen_begin(struct screen *s);

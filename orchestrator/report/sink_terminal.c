@@ -15,9 +15,10 @@
 #include "report/screen.h"
 
 enum {
-    LINES_KEPT = 20, /* of a step's output, shown when it fails */
-    LINES_SHOWN = 4, /* of those, while it runs */
-    BAR_WIDTH = 20,  /* columns of a progress bar, less on a narrow terminal */
+    LINES_KEPT = 20,         /* of a step's output, shown when it fails */
+    LINES_SHOWN = 4,         /* of those, while it runs */
+    BAR_WIDTH = 20,          /* columns of a progress bar, less on a narrow terminal */
+    WAITING_MAX = 64 * 1024, /* bytes of output that stays, waiting for the next frame */
 };
 static const int64_t redraw_after = NSEC_PER_SEC / 10;
 
@@ -47,6 +48,7 @@ struct sink_terminal {
     size_t n_kept;          /* lines ever put there since it was emptied */
 
     char *label;     /* of the step that runs; NULL: none */
+    bool tells;      /* its output stays */
     int64_t started; /* clock_now() */
     char *doing;     /* text of its progress, or NULL */
     int64_t done, total;
@@ -93,6 +95,11 @@ static int keep_line(void *self, const char *line, bool is_err, struct error *er
     struct sink_terminal *s = self;
     (void)is_err;
     (void)err;
+    if (s->tells) {
+        cleanup_free char *indented = xasprintf("  %s", line);
+        screen_whole_line(&s->screen, indented);
+        return 0;
+    }
     char **slot = &s->kept[s->n_kept++ % LINES_KEPT];
     free(*slot);
     *slot = xstrdup(line);
@@ -195,7 +202,8 @@ static int redraw(struct sink_terminal *s, struct error *err)
 
 static int redraw_if_due(struct sink_terminal *s, struct error *err)
 {
-    return clock_now() - s->drawn < redraw_after ? 0 : redraw(s, err);
+    bool due = clock_now() - s->drawn >= redraw_after || s->screen.whole.len > WAITING_MAX;
+    return due ? redraw(s, err) : 0;
 }
 
 /* --- what stays ------------------------------------------------------------------------------ */
@@ -256,6 +264,7 @@ static void end_of_step(struct sink_terminal *s)
 {
     free(steal(&s->label));
     free(steal(&s->doing));
+    s->tells = false;
     s->done = 0;
     s->total = -1;
 }
@@ -265,6 +274,7 @@ static void begin_step(struct sink_terminal *s, const struct event *e)
     end_of_step(s);
     forget_lines(s);
     s->label = text_clean_string(e->label);
+    s->tells = e->tells;
     s->started = clock_now();
 }
 

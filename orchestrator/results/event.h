@@ -12,7 +12,7 @@
 
 enum event_type {
     EVENT_RUN_START,  /* text: workflow's name; detail: file; host */
-    EVENT_STEP_START, /* step, label, kind */
+    EVENT_STEP_START, /* step, label, kind, tells */
     EVENT_STEP_SKIP,  /* step, label, kind; text: why */
     EVENT_OUTPUT,     /* step; text/len: bytes as they came; is_err */
     EVENT_PROGRESS,   /* step; done, total (total -1: not known); text: what, or NULL */
@@ -44,6 +44,7 @@ struct event {
     const char *text;
     size_t len; /* EVENT_OUTPUT: bytes at text */
     bool is_err;
+    bool tells; /* EVENT_STEP_START: its output is wanted for itself, not only while it runs */
     const char *detail;
     int64_t done, total;
     int64_t duration; /* nanoseconds */

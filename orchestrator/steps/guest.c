@@ -153,6 +153,7 @@ static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, 
 const struct step_kind step_guest_command = {
     .name = "guest",
     .help = "run a command in the guest of the container that runs",
+    .flags = STEP_TELLS,
     .timeout = 60 * NSEC_PER_SEC,
     .fields = fields,
     .run = run,

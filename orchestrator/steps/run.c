@@ -42,6 +42,7 @@ static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, 
 const struct step_kind step_run = {
     .name = "run",
     .help = "run a command on the host",
+    .flags = STEP_TELLS,
     .timeout = 10 * 60 * NSEC_PER_SEC,
     .fields = fields,
     .run = run,

@@ -38,6 +38,7 @@ struct plan_step {
 enum step_flags {
     STEP_SKIPPABLE = 1 << 0, /* not done again while nothing changed (fingerprint, witness) */
     STEP_MEASURED = 1 << 1,  /* gives samples */
+    STEP_TELLS = 1 << 2,     /* its output is wanted for itself: it stays on a terminal */
 };
 
 struct step_kind {

@@ -367,21 +367,64 @@ static void the_running_step_shows_its_output_and_progress(void **state)
     terminal_close(&t);
 }
 
-static void frames_are_limited(void **state)
+static void the_output_of_a_step_that_tells_stays(void **state)
 {
     (void)state;
+    struct terminal t = terminal_open(40);
+    struct event_sink sink = sink_terminal_new(t.slave, &looks, "r1");
+    emit(sink,
+         (struct event){.type = EVENT_STEP_START, .step = 0, .label = "guest ps", .tells = true});
+    output(sink, "first" HOSTILE "\nsecond\nnot end", false);
+    emit(sink, (struct event){.type = EVENT_NOTE, .step = 0, .text = "noted"}); /* draws at once */
+    cleanup_free char *screen = terminal_look(&t);
+    assert_string_equal(screen, "  firstevil\xef\xbf\xbd"
+                                "31m\xef\xbf\xbd text\n"
+                                "  second\n"
+                                "noted\n"
+                                "⠋ guest ps  0.0 s\n"
+                                "  │ not end");
+    cleanup_error struct error failure = ERROR_INIT, err = ERROR_INIT;
+    error_set(&failure, ERR_FAILED, "exit status 1");
+    output(sink, "ed\n", false);
+    emit(sink, (struct event){.type = EVENT_STEP_END, .label = "guest ps", .failure = &failure});
+    emit(sink, (struct event){.type = EVENT_STEP_START, .step = 1, .label = "build"});
+    output(sink, "of no interest\n", false);
+    emit(sink, (struct event){.type = EVENT_STEP_END, .label = "build", .changed = true});
+    assert_int_equal(sink.close(sink.self, &err), 0);
+    cleanup_free char *after = terminal_look(&t);
+    assert_string_equal(after, "  firstevil\xef\xbf\xbd"
+                               "31m\xef\xbf\xbd text\n"
+                               "  second\n"
+                               "noted\n"
+                               "  not ended\n"
+                               "✗ guest ps  failed after 0.0 ms\n"
+                               "error: guest ps: exit status 1\n"
+                               "✓ build  0.0 ms");
+    terminal_close(&t);
+}
+
+static void limit_frames(bool tells, size_t output_len)
+{
     struct terminal t = terminal_open(60);
     struct event_sink sink = sink_terminal_new(t.slave, &looks, "r1");
-    emit(sink, (struct event){.type = EVENT_STEP_START, .step = 0, .label = "build"});
+    emit(sink,
+         (struct event){.type = EVENT_STEP_START, .step = 0, .label = "build", .tells = tells});
     for (int i = 0; i < 1000; i++) {
         output(sink, "x\n", false);
         sink.tick(sink.self);
     }
     cleanup_free char *screen = terminal_look(&t);
-    assert_true(t.raw.len < 4000); /* not a thousand frames */
+    assert_true(t.raw.len < 4000 + output_len); /* not a thousand frames */
     cleanup_error struct error err = ERROR_INIT;
     assert_int_equal(sink.close(sink.self, &err), 0);
     terminal_close(&t);
+}
+
+static void frames_are_limited(void **state)
+{
+    (void)state;
+    limit_frames(false, 0);
+    limit_frames(true, 1000 * strlen("  x\r\n"));
 }
 
 static void a_failed_step_leaves_its_last_lines(void **state)
@@ -500,6 +543,7 @@ int main(void)
         cmocka_unit_test(lines_that_cannot_be_written_stop_the_run),
         cmocka_unit_test(a_run_ends_as_clean_lines_at_any_width),
         cmocka_unit_test(the_running_step_shows_its_output_and_progress),
+        cmocka_unit_test(the_output_of_a_step_that_tells_stays),
         cmocka_unit_test(frames_are_limited),
         cmocka_unit_test(a_failed_step_leaves_its_last_lines),
         cmocka_unit_test(a_terminal_made_narrower_is_cleaned_up),

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# What a person sees: runs on a terminal of a given size, names that would move its cursor, narrow
+# tables, the shells' completion.
+. "$(dirname "$0")/../e2e/lib.sh"
+
+export HOME=$scratch TERM=xterm
+work=$scratch/work project=$scratch/project
+mkdir -p "$work" "$project/src"
+cd "$project" || exit
+
+# workflow STEP…: the file with these steps.
+workflow() {
+    cat >kataloop.yaml <<YAML
+version: 1
+hosts: {here: {ssh: local, workspace: $work, become: none}}
+builds: {loud: {dir: ., run: "for i in 1 2 3; do echo building \$i; done"}}
+workflows:
+  w:
+    host: here
+    steps:
+YAML
+    printf '      - %s\n' "$@" >>kataloop.yaml
+}
+
+# on COLUMNS COMMAND…: on a terminal so wide; what it shows in the end is in $out, the exit status in
+# $status. begin_on does not wait for the end: that is for end_on. All that was written is in raw.
+begin_on() {
+    columns=$1
+    shift
+    python3 "$top/tests/e2e/on_terminal.py" 24 "$columns" '' '' "$@" >"$scratch/raw" 2>"$scratch/err" &
+}
+end_on() {
+    status=0
+    wait "$!" || status=$?
+    out=$(python3 "$top/tests/local/screen.py" "$columns" <"$scratch/raw") err=$(<"$scratch/err")
+}
+on() { begin_on "$@" && end_on; }
+# steps_only: what of $out is of steps, without the times.
+steps_only() { sed -e '0,/kataloop\.yaml$/d;$d' -e 's/  [0-9.]* m\?s$//' -e 's/  failed after [0-9.]* m\?s$/  failed/' <<<"$out"; }
+
+# The output of steps that are there for it stays; that of others is seen only while they run.
+cat >told.sh <<'SH'
+seq 30
+printf '\033[1mbold\tand \033[2Jno more\r\n'
+printf '%070d\n' 7
+until [ -e "$1" ]; do sleep 0.1; done
+printf end
+SH
+workflow 'build: loud' "{run: [sh, $project/told.sh, $work/go], name: tell}"
+begin_on 50 "$kataloop" run
+ok "what a command says is there while it runs" wait_for 20 grep -q 'and no more' "$scratch/raw"
+ok "and it runs still" not grep -q '✓ tell' "$scratch/raw"
+touch "$work/go"
+end_on
+exits "a run on a terminal" 0
+is "its output stays, whole and clean, above its line" "$(steps_only)" "✓ build loud
+$(seq 30 | sed 's/^/  /')
+  bold    and no more
+  $(printf %048d 0)
+$(printf %022d 7)
+  end
+✓ tell"
+workflow '{run: "echo once; exit 3", name: tell}'
+on 50 "$kataloop" run
+exits "a command that fails" 1
+is "has said it once" "$(grep -c '^  once$' <<<"$out") $(grep -c '│' <<<"$out")" "1 0"
