@@ -34,7 +34,7 @@ static void print_text(const struct plan *p, const struct forecast *f, int width
             table_cell(t, "");
         }
         section = s->section;
-        table_printf(t, "%zu", i + 1);
+        table_printf(t, "%d", s->index + 1);
         table_printf(t, "%s%s", s->section ? "  " : "", s->label);
         table_cell(t, f[i].skip ? "skip" : "run");
         table_cell(t, f[i].why);
@@ -50,12 +50,12 @@ static int print_json(const struct plan *p, const struct forecast *f, struct err
     json_t *steps = json_array();
     for (size_t i = 0; i < p->len; i++) {
         const struct plan_step *s = p->steps[i];
-        json_t *one = json_pack("{s:i, s:s, s:s, s:s*, s:i, s:b, s:s*}", "index", (int)i, "label",
+        json_t *one = json_pack("{s:i, s:s, s:s, s:s*, s:i, s:b, s:s*}", "index", s->index, "label",
                                 s->label, "kind", s->kind->name, "recipe", s->section, "sample",
                                 s->sample, "skip", (int)f[i].skip, "why", f[i].why);
         if (json_array_append_new(steps, one) < 0) {
             json_decref(steps);
-            return error_set(err, ERR_FAILED, "the label of step %zu is no UTF-8", i + 1);
+            return error_set(err, ERR_FAILED, "the label of step %d is no UTF-8", s->index + 1);
         }
     }
     json_t *root = json_pack("{s:i, s:s, s:s, s:s, s:o}", "v", 1, "workflow", p->workflow, "file",

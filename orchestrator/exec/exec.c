@@ -83,7 +83,7 @@ static int remember(struct runner *r, size_t index, const char *fingerprint,
         inputs_digest(r->plan, s, r->store, inputs, err) < 0)
         return -1;
     *changed = *changed || !before->fingerprint;
-    cleanup_free char *now = xasprintf("%s.%zu", r->x.run_id, index);
+    cleanup_free char *now = xasprintf("%s.%d", r->x.run_id, s->index);
     const struct step_state state = {
         .fingerprint = (char *)fingerprint, /* the row borrows: the casts drop a const only */
         .witness = (char *)strbuf_str(&witness),
@@ -144,7 +144,7 @@ static int do_step(struct runner *r, size_t index, struct error *err)
     const struct plan_step *s = r->plan->steps[index];
     char fingerprint[SHA256_HEX_SIZE] = "";
     cleanup_free char *why = NULL;
-    r->x.step = (int)index;
+    r->x.step = s->index;
     r->x.label = s->label;
     r->x.section = s->section;
     r->x.deadline = deadline_in(60 * NSEC_PER_SEC); /* for looking at the host */

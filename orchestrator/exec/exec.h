@@ -51,7 +51,7 @@ struct exec {
     const char *folder;         /* of the workflow file; borrowed */
     const char *workspace;      /* absolute, on the host; borrowed */
     const struct value *builds; /* the plan's, by name; borrowed */
-    int step;                   /* index of the step that runs; -1 before and after */
+    int step;                   /* plan_step.index of the step that runs; -1 before and after */
     const char *label;          /* of that step */
     const char *section;        /* of that step: its recipe, or NULL */
     char *summary;              /* one line the step leaves for its end event; owned, NULL: none */

@@ -8,13 +8,14 @@
 #include "base/alloc.h"
 #include "exec/inputs.h"
 
-/* The first earlier step that will run and drags this one along; -1: none. */
-static int dragged_by(const struct plan *plan, const struct forecast *f, size_t index)
+/* The first earlier step that will run and drags this one along; NULL: none. */
+static const struct plan_step *dragged_by(const struct plan *plan, const struct forecast *f,
+                                          size_t index)
 {
     for (size_t i = 0; i < index; i++)
         if (!f[i].skip && step_kind_follows(plan->steps[index]->kind, plan->steps[i]->kind))
-            return (int)i;
-    return -1;
+            return plan->steps[i];
+    return NULL;
 }
 
 static int forecast_step(const struct plan *plan, size_t index, struct store *store, bool force,
@@ -33,7 +34,7 @@ static int forecast_step(const struct plan *plan, size_t index, struct store *st
     char inputs[SHA256_HEX_SIZE];
     if (inputs_digest(plan, s, store, inputs, err) < 0)
         return -1;
-    int because = dragged_by(plan, f, index);
+    const struct plan_step *because = dragged_by(plan, f, index);
     if (force)
         it->why = xstrdup("forced");
     else if (!state.fingerprint)
@@ -42,8 +43,8 @@ static int forecast_step(const struct plan *plan, size_t index, struct store *st
         it->why = xasprintf("changed since run %s", state.run);
     else if (strcmp(state.inputs, inputs) != 0)
         it->why = xstrdup("a step before it has changed something since");
-    else if (because >= 0)
-        it->why = xasprintf("if step %d changes anything", because + 1);
+    else if (because)
+        it->why = xasprintf("if step %d changes anything", because->index + 1);
     else {
         it->skip = true;
         it->why = xasprintf("nothing changed since run %s", state.run);

@@ -75,6 +75,7 @@ static struct plan_step *add_step(const struct context *c, const struct step_kin
     struct plan_step *s = xcalloc(1, sizeof(*s));
     *s = (struct plan_step){
         .kind = kind,
+        .index = (int)p->n_all,
         .args = args,
         .host = p->host,
         .host_name = p->host_name,
@@ -286,13 +287,13 @@ void plan_freep_(struct plan **p)
     plan_free(*p);
 }
 
-static bool names_step(const struct plan *p, size_t i, const char *name)
+static bool names_step(const struct plan_step *s, const char *name)
 {
     int64_t number;
     if (parse_int(name, &number))
-        return number == (int64_t)i + 1;
-    const struct plan_step *s = p->steps[i];
-    return strcmp(s->kind->name, name) == 0 || strncmp(s->label, name, strlen(name)) == 0;
+        return number == s->index + 1;
+    return strcmp(s->kind->name, name) == 0 ||
+           (*name && strncmp(s->label, name, strlen(name)) == 0);
 }
 
 static int no_such_step(const struct plan *p, const char *name, struct error *err)
@@ -315,8 +316,8 @@ int plan_select(struct plan *p, const char *from, const char *only, struct error
     bool begun = from == NULL;
     bool any = only == NULL;
     for (size_t i = 0; i < p->len; i++) {
-        begun = begun || names_step(p, i, from);
-        any = any || names_step(p, i, only);
+        begun = begun || names_step(p->steps[i], from);
+        any = any || names_step(p->steps[i], only);
     }
     if (!begun || !any)
         return no_such_step(p, begun ? only : from, err);
@@ -324,8 +325,8 @@ int plan_select(struct plan *p, const char *from, const char *only, struct error
     begun = from == NULL;
     any = false;
     for (size_t i = 0; i < p->len; i++) {
-        begun = begun || names_step(p, i, from);
-        keep_it[i] = begun && (!only || names_step(p, i, only));
+        begun = begun || names_step(p->steps[i], from);
+        keep_it[i] = begun && (!only || names_step(p->steps[i], only));
         any = any || keep_it[i];
     }
     if (!any && from && only)

@@ -35,7 +35,8 @@ void plan_free(struct plan *p); /* NULL is fine */
 void plan_freep_(struct plan **p);
 
 /* Leave out the steps before the first that `from` names, and those `only` does not name (either
- * may be NULL). A name is a number from 1, a label, a kind, or the start of a label. */
+ * may be NULL); those that are left keep their index. A name is a number from 1, a label, a kind,
+ * or the start of a label. */
 int plan_select(struct plan *p, const char *from, const char *only, struct error *err);
 
 /* See what the selected steps name on this machine, and what else their arguments do not say by

@@ -36,7 +36,7 @@ struct event {
     enum event_type type;
     int64_t at;        /* microseconds since 1970; filled in by events_emit() */
     int64_t elapsed;   /* nanoseconds since the run began; filled in by events_emit() */
-    int step;          /* index in the plan, from 0; -1: none */
+    int step;          /* plan_step.index; -1: none */
     const char *label; /* borrowed, as all pointers here, for the time of the call */
     const char *kind;
     const char *section; /* of a step: the recipe it came from, or NULL */

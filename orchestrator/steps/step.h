@@ -21,6 +21,7 @@ struct exec; /* exec/exec.h: the run, its host, its events, its undo stack */
  * plan. */
 struct plan_step {
     const struct step_kind *kind;
+    int index;          /* in the whole plan, from 0, however much of it is selected */
     char *label;        /* as people see it: "build agent", "checkpoint 3/10" */
     char *key;          /* what identifies it from run to run: "<folder> <host> <kind> <what>" */
     struct value *args; /* checked against kind->fields */

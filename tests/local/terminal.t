@@ -64,3 +64,24 @@ workflow '{run: "echo once; exit 3", name: tell}'
 on 50 "$kataloop" run
 exits "a command that fails" 1
 is "has said it once" "$(grep -c '^  once$' <<<"$out") $(grep -c '│' <<<"$out")" "1 0"
+
+# A step has the same number everywhere, however many are left out.
+workflow 'run: echo one' 'build: loud' 'run: echo three' 'run: exit 4'
+run "$kataloop" plan --from 2
+has "a plan of some steps has the numbers of the whole" "$out" "2  build loud" "4  run exit 4"
+run "$kataloop" plan --from 3 --json
+has "as JSON too" "$out" '"index":2,"label":"run echo three"' '"index":3'
+run "$kataloop" run --from 3
+exits "a run from the third" 1
+has "says the numbers of the plan" "$out" "[3] run echo three" "[4] run exit 4: failed"
+ok "in the run's folder too" test -e "$KATALOOP_STATE_DIR/runs/latest/03-run-echo-three.log"
+run "$kataloop" results show
+ok "and in the results" grep -q '^ *3  run echo three' <<<"$out"
+ok "with none for what was left out" not grep -q '^ *[12]  ' <<<"$out"
+run "$kataloop" run --from 4
+ok "such a number begins there" not grep -q 'run echo three' <<<"$out"
+run "$kataloop" run --only ''
+exits "no name at all" 2
+has "names no step" "$err" 'has no step ``' '`kataloop plan` lists its steps'
+run "$kataloop" run --from ''
+exits "here neither" 2

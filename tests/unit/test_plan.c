@@ -234,6 +234,20 @@ static void from_and_only_take_numbers_labels_and_kinds(void **state)
     selected("2", "sync", "sync lib.c\n");
 }
 
+static void what_is_selected_keeps_its_number(void **state)
+{
+    (void)state;
+    struct planned p = plan_of(FOUR, NULL);
+    cleanup_error struct error err = ERROR_INIT;
+    assert_int_equal(plan_select(p.plan, "3", NULL, &err), 0);
+    assert_int_equal(p.plan->steps[0]->index, 2);
+    assert_int_equal(p.plan->steps[1]->index, 3);
+    assert_int_equal(plan_select(p.plan, NULL, "4", &err), 0);
+    labels_are(p.plan, "run x\n");
+    assert_int_equal(p.plan->steps[0]->index, 3);
+    planned_release(&p);
+}
+
 static void a_step_that_is_not_there_is_said(void **state)
 {
     (void)state;
@@ -247,6 +261,9 @@ static void a_step_that_is_not_there_is_said(void **state)
     error_release(&err);
     assert_int_equal(plan_select(p.plan, NULL, "5", &err), -1);
     assert_string_equal(err.message, "workflow `w` has no step `5`");
+    error_release(&err);
+    assert_int_equal(plan_select(p.plan, "", NULL, &err), -1);
+    assert_string_equal(err.message, "workflow `w` has no step ``");
     error_release(&err);
     /* Each is there, but not in one step. */
     assert_int_equal(plan_select(p.plan, "run", "sync", &err), -1);
@@ -375,6 +392,7 @@ int main(void)
         TEST(a_value_is_checked_once_it_is_known),
         TEST(too_many_steps_are_refused),
         TEST(from_and_only_take_numbers_labels_and_kinds),
+        TEST(what_is_selected_keeps_its_number),
         TEST(a_step_that_is_not_there_is_said),
         TEST(the_same_has_the_same_fingerprint),
         TEST(what_a_sync_sends_changes_its_fingerprint),
