@@ -10,7 +10,7 @@
 #include "base/error.h"
 
 /* Install the handlers. Call once, at the start of a verb that changes something. A third signal
- * ends the process at once. */
+ * ends the process at once, and says on stderr what that leaves. */
 void cancel_install(void);
 /* Readable as long as a stop is asked for and no shield is up; -1 before cancel_install(). */
 int cancel_fd(void);
@@ -18,6 +18,8 @@ int cancel_fd(void);
 bool cancel_requested(void);
 /* 0, or -1 with ERR_INTERRUPTED where a stop is asked for. */
 int cancel_check(struct error *err);
+/* How often was it asked for, shielded or not? For saying so; what to do is cancel_check()'s. */
+int cancel_signals(void);
 /* Shields nest. While one is up cancel_fd() is -1 and cancel_requested() false. */
 void cancel_shield_begin(void);
 void cancel_shield_end(void);

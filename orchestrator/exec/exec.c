@@ -19,6 +19,7 @@ struct runner {
     const struct exec_options *options;
     struct store *store;
     bool *changed; /* per step: did it change the host in this run? */
+    bool stop_said;
 };
 
 static int emit_step(struct exec *x, enum event_type type, const struct plan_step *s,
@@ -236,6 +237,20 @@ static int take_leftovers_away(struct runner *r, struct error *err)
     return result;
 }
 
+/* While the host is waited for. */
+static void tick(void *data)
+{
+    struct runner *r = data;
+    cleanup_error struct error unheard = ERROR_INIT; /* the next event fails of the same */
+    if (cancel_signals() > 0 && !r->stop_said) {
+        r->stop_said = true;
+        (void)exec_note(&r->x, &unheard,
+                        "stopping: what runs has to end, then what was made is taken away; a third "
+                        "Ctrl-C ends at once and does neither");
+    }
+    events_tick(r->x.events);
+}
+
 /* --- the whole -------------------------------------------------------------------------------- */
 
 static char *workspace_of(const struct plan *plan, struct transport *host, struct error *err)
@@ -302,6 +317,7 @@ int exec_plan(struct transport *host, const struct plan *plan, const struct exec
         .store = store,
         .changed = changed,
     };
+    transport_set_tick(host, tick, &r);
     int result = take_leftovers_away(&r, err);
     if (result == 0)
         result = do_steps(&r, err);
@@ -310,6 +326,7 @@ int exec_plan(struct transport *host, const struct plan *plan, const struct exec
         error_move(err, &failure);
         result = -1;
     }
+    transport_set_tick(host, NULL, NULL);
     exec_release(&r.x);
     return result;
 }

@@ -118,23 +118,6 @@ static int take(struct exec *x, struct strbuf *from, struct strbuf *to, size_t k
     return result;
 }
 
-/* proc_wait_any for one, with ticks. */
-static int wait_ticking(struct exec *x, struct proc *p, struct error *err)
-{
-    for (;;) {
-        size_t index;
-        cleanup_error struct error failure = ERROR_INIT;
-        if (proc_wait_any(&p, 1, deadline_min(x->deadline, deadline_in(TICK)), &index, &failure) ==
-            0)
-            return 0;
-        if (failure.code != ERR_TIMEOUT || clock_now() >= x->deadline) {
-            error_move(err, &failure);
-            return -1;
-        }
-        events_tick(x->events);
-    }
-}
-
 /* A command that is cut short is killed. It outlives a connection that was lost, so there is a new
  * one first. `err` has why it was cut short. */
 static void end_cut_off(struct exec *x, struct proc *p, struct error *err)
@@ -161,8 +144,9 @@ static int stream(struct exec *x, const struct command *cmd, size_t keep, bool p
     if (proc_start(x->host, cmd, &p, err) < 0)
         return -1;
     int result = 0;
+    size_t index;
     while (result == 0 && !proc_ended(p, NULL)) {
-        result = wait_ticking(x, p, err);
+        result = proc_wait_any(&p, 1, x->deadline, &index, err);
         if (result == 0 && pass_on)
             result = take(x, proc_out(p), &ret->out, keep, false, err);
         if (result == 0 && pass_on)

@@ -181,7 +181,6 @@ static int begin(struct checkpoint_watch *w, struct exec *x, struct error *err)
     w->looked = clock_now();
     int64_t deadline = deadline_in(LOOK_TIME);
     for (bool any = false; !any;) {
-        events_tick(x->events);
         if (listen(w, x, deadline_in(TICK), &any, err) < 0)
             return -1;
         if (!any && clock_now() >= deadline)
@@ -238,7 +237,6 @@ static int wait_news(struct checkpoint_watch *w, struct exec *x, struct proc *cl
     struct proc *const both[] = {client, w->guest ? guest_proc(w->guest) : NULL};
     size_t index;
     cleanup_error struct error failure = ERROR_INIT;
-    events_tick(x->events);
     if (!proc_ended(client, NULL) &&
         proc_wait_any(both, ARRAY_SIZE(both), deadline_min(deadline_in(TICK), x->deadline), &index,
                       &failure) < 0 &&

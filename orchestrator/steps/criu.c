@@ -111,7 +111,6 @@ static int wait_dump(struct dump *d, struct error *err)
     while (!d->done) {
         if (guest_advance(d->guest, deadline_in(TICK), &d->done, err) < 0)
             return -1;
-        events_tick(d->x->events);
     }
     return 0;
 }

@@ -9,7 +9,7 @@
 #include "steps/common.h"
 #include "steps/step.h"
 
-#define TICK (100 * NSEC_PER_MSEC) /* how often what moves on a terminal is drawn */
+#define TICK (100 * NSEC_PER_MSEC)
 
 enum { KEPT_FOR_MESSAGE = 8192 };
 
@@ -58,7 +58,7 @@ static void pass_on(void *data, const char *bytes, size_t len, bool is_err)
     }
 }
 
-static int wait_end(struct exec *x, struct guest *g, struct stream *s, struct error *err)
+static int wait_end(struct guest *g, struct stream *s, struct error *err)
 {
     for (bool done = false; !done;) {
         if (guest_advance(g, deadline_in(TICK), &done, err) < 0)
@@ -67,7 +67,6 @@ static int wait_end(struct exec *x, struct guest *g, struct stream *s, struct er
             error_move(err, &s->failure);
             return -1;
         }
-        events_tick(x->events);
     }
     return 0;
 }
@@ -80,7 +79,7 @@ int step_guest_stream(struct exec *x, struct guest *g, const struct strv *argv, 
         .argv = argv, .output = pass_on, .output_data = &s, .live = true};
     int result = guest_start(g, &cmd, x->deadline, err);
     if (result == 0)
-        result = wait_end(x, g, &s, err);
+        result = wait_end(g, &s, err);
     cleanup_error struct error stopping = ERROR_INIT;
     if (result < 0 && guest_stop(g, &stopping) < 0)
         error_hint(err, "it may still run in the guest: %s", stopping.message);

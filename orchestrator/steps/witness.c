@@ -26,7 +26,6 @@ static int wait_end(struct witness *w, struct error *err)
     for (bool done = false, over = false; !done;) {
         if (guest_advance(w->guest, deadline_in(TICK), &done, err) < 0)
             return -1;
-        events_tick(w->x->events);
         if (done || !w->over)
             continue;
         if (w->over(w->over_data, &over, err) < 0)

@@ -18,7 +18,10 @@ struct transport {
     bool lost;
     uint64_t activity; /* raised whenever something came that may be for any of the procs: then all
                           are pumped once more before anything is waited for */
-    void *handle;      /* the kind's own */
+    void (*tick)(void *data); /* transport_set_tick() */
+    void *tick_data;
+    int64_t ticked; /* clock_now() of the last one */
+    void *handle;   /* the kind's own */
 };
 
 struct proc {

@@ -67,6 +67,12 @@ bool transport_is_lost(const struct transport *t)
     return t->lost;
 }
 
+void transport_set_tick(struct transport *t, void (*tick)(void *data), void *data)
+{
+    t->tick = tick;
+    t->tick_data = data;
+}
+
 int proc_start(struct transport *t, const struct command *cmd, struct proc **ret, struct error *err)
 {
     struct proc *p = xcalloc(1, sizeof(*p));
@@ -100,17 +106,35 @@ static int pump(struct proc *p, bool *ret_news, struct error *err)
 
 /* However quiet the host is, a pump sends what shows that it is still there. */
 #define LOOK_AGAIN (10 * NSEC_PER_SEC)
+#define TICK       (100 * NSEC_PER_MSEC)
+
+/* Output without a pause must not keep it either. */
+static void tick_where_due(struct proc *const *procs, size_t n)
+{
+    int64_t now = clock_now();
+    for (size_t i = 0; i < n; i++) {
+        struct transport *t = procs[i] ? procs[i]->transport : NULL;
+        if (!t || !t->tick || now - t->ticked < TICK)
+            continue;
+        t->ticked = now;
+        t->tick(t->tick_data);
+    }
+}
 
 /* Wait once for anything that lets one of the procs move. */
 static int wait_once(struct proc *const *procs, size_t n, int64_t deadline, struct error *err)
 {
     struct pollfd fds[PROCS_AT_ONCE * PROC_POLLFDS + 1];
     size_t n_fds = 0;
-    for (size_t i = 0; i < n; i++)
-        if (procs[i])
-            n_fds += procs[i]->transport->ops->pollfds(procs[i], fds + n_fds);
-    fds[n_fds++] = (struct pollfd){.fd = cancel_fd(), .events = POLLIN};
     int64_t next = deadline_min(deadline, deadline_in(LOOK_AGAIN));
+    for (size_t i = 0; i < n; i++) {
+        struct transport *t = procs[i] ? procs[i]->transport : NULL;
+        if (!t)
+            continue;
+        n_fds += t->ops->pollfds(procs[i], fds + n_fds);
+        next = deadline_min(next, t->tick ? t->ticked + TICK : DEADLINE_NEVER);
+    }
+    fds[n_fds++] = (struct pollfd){.fd = cancel_fd(), .events = POLLIN};
     int ready = poll(fds, n_fds, deadline_poll_ms(next));
     if (ready < 0 && errno != EINTR)
         return error_set_errno(err, errno, "waiting for a command");
@@ -138,6 +162,7 @@ int proc_wait_any(struct proc *const *procs, size_t n, int64_t deadline, size_t 
     bool late = deadline > 0 && clock_now() >= deadline;
     for (;;) {
         uint64_t before = activity_of(procs, n);
+        tick_where_due(procs, n);
         if (cancel_check(err) < 0)
             return -1;
         for (size_t i = 0; i < n; i++) {

@@ -52,6 +52,9 @@ void transport_closep_(struct transport **t);
 const char *transport_name(const struct transport *t); /* host_spec.name */
 bool transport_is_local(const struct transport *t);
 bool transport_is_lost(const struct transport *t);
+/* While commands of this host are waited for, call `tick` some ten times a second, also under a
+ * shield (base/cancel.h). It must not wait itself. NULL: no more. */
+void transport_set_tick(struct transport *t, void (*tick)(void *data), void *data);
 
 /* --- commands --------------------------------------------------------------------------------- */
 

@@ -85,3 +85,38 @@ exits "no name at all" 2
 has "names no step" "$err" 'has no step ``' '`kataloop plan` lists its steps'
 run "$kataloop" run --from ''
 exits "here neither" 2
+
+# Ctrl-C while a command runs that will not hear of it: what goes on is said, and it goes on being seen.
+cat >deaf.sh <<'SH'
+trap '' INT TERM
+echo $$ >"$1"
+echo begun
+sleep 300 &
+while :; do wait; done
+SH
+workflow "{run: [sh, $project/deaf.sh, $work/pid], name: deaf}"
+begin_on 80 "$kataloop" run
+wait_for 20 grep -q begun "$scratch/raw"
+read -r pid <"/proc/$!/task/$!/children"
+kill -INT "$pid"
+ok "a first Ctrl-C is answered at once" wait_for 2 grep -q 'stopping: what runs has to end' "$scratch/raw"
+before=$(wc -c <"$scratch/raw")
+# shellcheck disable=SC2016 # for the shell there
+ok "the step's clock goes on" wait_for 2 bash -c '[ "$(wc -c <"$1")" -gt "$2" ]' - "$scratch/raw" $((before + 100))
+end_on
+exits "the command is killed" 130
+has "it has ended as a step that was stopped" "$out" "  begun" "✗ deaf  stopped after "
+ok "nothing of it is left" not kill -0 "$(<"$work/pid")"
+
+begin_on 80 "$kataloop" run
+wait_for 20 grep -q begun "$scratch/raw"
+read -r pid <"/proc/$!/task/$!/children"
+kill -INT "$pid"
+wait_for 2 grep -q 'stopping: ' "$scratch/raw"
+kill -HUP "$pid"
+kill -TERM "$pid"
+end_on
+ok "a third one ends it at once" test "$status" -gt 128
+has "and says what that leaves" "$out" "kataloop: ended at once, without cleaning up
+  the next run on that host does; a command may still run there"
+kill -KILL -- -"$(<"$work/pid")"
