@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -156,12 +155,6 @@ static int take_and_keep(struct invocation *inv, struct bundle *ret, struct erro
 /* --- what is said
  * ---------------------------------------------------------------------------------- */
 
-static int screen_width(void)
-{
-    struct winsize size = {0};
-    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
-}
-
 static int compare(struct invocation *inv, struct error *err)
 {
     cleanup_free char *manual = NULL, *agent = NULL;
@@ -181,7 +174,7 @@ static int compare(struct invocation *inv, struct error *err)
     if (invocation_option(inv, "json"))
         comparison_json(&c, one, other, &out);
     else
-        comparison_text(&c, one, other, screen_width(), &out);
+        comparison_text(&c, one, other, terminal_width(STDOUT_FILENO), &out);
     fputs(strbuf_str(&out), stdout);
     return 0;
 }
@@ -216,7 +209,7 @@ static int run(struct invocation *inv, struct error *err)
     if (invocation_option(inv, "json"))
         findings_json(&f, &out);
     else
-        findings_text(&f, screen_width(),
+        findings_text(&f, terminal_width(STDOUT_FILENO),
                       terminal_capable(STDOUT_FILENO) && terminal_wants_colour(), &out);
     fputs(strbuf_str(&out), stdout);
     inv->status = f.hang ? EXIT_HANG : 0;

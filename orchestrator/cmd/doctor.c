@@ -37,7 +37,8 @@ static int examine(struct invocation *inv, struct doctor *d, struct error *err)
     if (invocation_option(inv, "json"))
         doctor_print_json(d, results, n, &text);
     else
-        doctor_print(results, n, terminal_capable(STDOUT_FILENO) && terminal_wants_colour(), &text);
+        doctor_print(results, n, terminal_capable(STDOUT_FILENO) && terminal_wants_colour(),
+                     terminal_width(STDOUT_FILENO), &text);
     fputs(strbuf_str(&text), stdout);
     int result = conclude(d, results, n, err);
     doctor_results_free(results, n);

@@ -4,22 +4,22 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/text.h"
+#include "report/sink_terminal.h"
 
 enum {
     NO_TERMINAL_WIDTH = 110,
-    LEAST_ROOM = 16 /* with less room beside a name, lines are as long as they are */
+    LEAST_ROOM = 20, /* with less beside a name, the text is below it */
+    BELOW = 8        /* and begins in this column */
 };
 
 static int screen_width(void)
 {
-    struct winsize size = {0};
-    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col
-                                                                           : NO_TERMINAL_WIDTH;
+    int width = terminal_width(STDOUT_FILENO);
+    return width > 0 ? width : NO_TERMINAL_WIDTH;
 }
 
 /* Text that begins in column `indent` of a line, broken between words; further lines are indented
@@ -31,7 +31,7 @@ static void print_wrapped(const char *text, int indent)
         size_t len = strcspn(p, " \n");
         cleanup_free char *word = xstrndup(p, len);
         int columns = text_width(word);
-        if (used > 0 && room >= LEAST_ROOM && used + 1 + columns > room) {
+        if (used > 0 && used + 1 + columns > room) {
             printf("\n%*s", indent, "");
             used = 0;
         }
@@ -46,8 +46,14 @@ static void print_wrapped(const char *text, int indent)
 static void print_entry(const char *name, int width, const char *text)
 {
     int used = text_width(name);
-    printf("  %s%*s", name, (used < width ? width - used : 0) + 2, "");
-    print_wrapped(text, 2 + (used < width ? width : used) + 2);
+    int column = 2 + (used < width ? width : used) + 2;
+    if (screen_width() - 1 - column >= LEAST_ROOM) {
+        printf("  %s%*s", name, column - 2 - used, "");
+        print_wrapped(text, column);
+    } else {
+        printf("  %s\n%*s", name, BELOW, "");
+        print_wrapped(text, BELOW);
+    }
 }
 
 static void print_option(const struct verb_option *o)

@@ -3,12 +3,12 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "cmd/session.h"
 #include "exec/forecast.h"
+#include "report/sink_terminal.h"
 #include "report/table.h"
 
 static const struct verb_option options[] = {OPTION_FILE,  OPTION_FROM, OPTION_ONLY,
@@ -78,12 +78,11 @@ static int run(struct invocation *inv, struct error *err)
     struct forecast *f = NULL;
     if (forecast_make(s.plan, store, invocation_option(inv, "force") != NULL, &f, err) < 0)
         return -1;
-    struct winsize size = {0};
     int result = 0;
     if (invocation_option(inv, "json"))
         result = print_json(s.plan, f, err);
     else
-        print_text(s.plan, f, ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0);
+        print_text(s.plan, f, terminal_width(STDOUT_FILENO));
     forecast_free(f, s.plan->len);
     return result;
 }

@@ -3,13 +3,13 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/parse.h"
 #include "cmd/verb.h"
 #include "report/results_list.h"
 #include "report/results_show.h"
+#include "report/sink_terminal.h"
 #include "results/store.h"
 
 static const struct verb_option options[] = {
@@ -62,9 +62,7 @@ static int run(struct invocation *inv, struct error *err)
     cleanup_strbuf struct strbuf text = STRBUF_INIT;
     if (store_open_copy(NULL, &store, err) < 0 || store_mark_lost(store, err) < 0)
         return -1;
-    struct winsize size = {0};
-    int width = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
-    if ((one ? show : list)(inv, store, width, &text, err) < 0)
+    if ((one ? show : list)(inv, store, terminal_width(STDOUT_FILENO), &text, err) < 0)
         return -1;
     fputs(strbuf_str(&text), stdout);
     return 0;

@@ -51,8 +51,10 @@ void doctor_release(struct doctor *d); /* frees what the checks have found, noth
 int doctor_run(struct doctor *d, struct check_result **ret, size_t *ret_n, struct error *err);
 void doctor_results_free(struct check_result *results, size_t n);
 
-/* For people, a line each and one more for what is to be done; colour: with escape sequences. */
-void doctor_print(const struct check_result *results, size_t n, bool colour, struct strbuf *ret);
+/* For people, a line each and one more for what is to be done, broken at `width` columns (0: not at
+ * all); colour: with escape sequences. What a host has said is cleaned (text.h). */
+void doctor_print(const struct check_result *results, size_t n, bool colour, int width,
+                  struct strbuf *ret);
 /* One object on one line. */
 void doctor_print_json(const struct doctor *d, const struct check_result *results, size_t n,
                        struct strbuf *ret);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Results, for people and for programs. */
+#include <limits.h>
+
 #include "base/alloc.h"
 #include "base/text.h"
 #include "doctor/doctor.h"
@@ -19,19 +21,53 @@ const char *verdict_name(enum verdict v)
     return verdicts[v].name;
 }
 
-void doctor_print(const struct check_result *results, size_t n, bool colour, struct strbuf *ret)
+enum {
+    VERDICT_WIDTH = 7,
+    LEAST_ROOM = 30 /* with less beside what was looked at, the rest is below it */
+};
+
+static void add_spaces(int n, struct strbuf *ret)
 {
-    enum { VERDICT_WIDTH = 7 };
-    int width = 0;
+    for (int i = 0; i < n; i++)
+        strbuf_putc(ret, ' ');
+}
+
+/* From column `at` on, which the line has been brought to. */
+static void add_text(const char *text, int at, int width, struct strbuf *ret)
+{
+    cleanup_free char *clean = text_clean_string(text);
+    cleanup_strbuf struct strbuf wrapped = STRBUF_INIT;
+    text_wrap(clean, width > at ? width - at : INT_MAX, 0, &wrapped);
+    for (const char *line = strbuf_str(&wrapped); *line;) {
+        size_t len = strcspn(line, "\n") + 1;
+        strbuf_add(ret, line, len);
+        line += len;
+        add_spaces(*line ? at : 0, ret);
+    }
+}
+
+void doctor_print(const struct check_result *results, size_t n, bool colour, int width,
+                  struct strbuf *ret)
+{
+    int widest = 0;
     for (size_t i = 0; i < n; i++)
-        width = text_width(results[i].what) > width ? text_width(results[i].what) : width;
+        widest = text_width(results[i].what) > widest ? text_width(results[i].what) : widest;
+    int beside = VERDICT_WIDTH + 2 + widest + 2, below = VERDICT_WIDTH + 2;
+    bool roomy = width == 0 || width - beside >= LEAST_ROOM;
+    int at = roomy ? beside : below;
     for (size_t i = 0; i < n; i++) {
         const struct check_result *f = &results[i];
-        strbuf_printf(ret, "%s%-*s%s  %s%*s  %s\n", colour ? verdicts[f->verdict].colour : "",
-                      VERDICT_WIDTH, verdicts[f->verdict].name, colour ? "\033[0m" : "", f->what,
-                      width - text_width(f->what), "", f->detail);
-        if (f->remedy)
-            strbuf_printf(ret, "%*s  do: %s\n", VERDICT_WIDTH + 2 + width, "", f->remedy);
+        strbuf_printf(ret, "%s%-*s%s  %s", colour ? verdicts[f->verdict].colour : "", VERDICT_WIDTH,
+                      verdicts[f->verdict].name, colour ? "\033[0m" : "", f->what);
+        if (!roomy)
+            strbuf_putc(ret, '\n');
+        add_spaces(roomy ? widest - text_width(f->what) + 2 : below, ret);
+        add_text(f->detail, at, width, ret);
+        if (!f->remedy)
+            continue;
+        cleanup_free char *remedy = xasprintf("do: %s", f->remedy);
+        add_spaces(at, ret);
+        add_text(remedy, at, width, ret);
     }
 }
 

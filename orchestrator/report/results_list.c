@@ -16,8 +16,8 @@ static const struct table_column columns[] = {
     {"workflow", TABLE_CUT},
     {"host", TABLE_CUT | TABLE_EXTRA},
     {"outcome", 0},
-    {"time", TABLE_RIGHT},
-    {"checkpoint", TABLE_RIGHT},
+    {"time", TABLE_RIGHT | TABLE_EXTRA},
+    {"checkpoint", TABLE_RIGHT | TABLE_EXTRA},
 };
 
 static int add_row(struct table *t, struct store *store, const struct store_run *run,

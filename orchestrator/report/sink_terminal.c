@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -64,6 +65,12 @@ bool terminal_capable(int fd)
     return isatty(fd) && term && *term && strcmp(term, "dumb") != 0;
 }
 
+int terminal_width(int fd)
+{
+    struct winsize size;
+    return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 bool terminal_wants_colour(void)
 {
     const char *no = getenv("NO_COLOR"); /* https://no-color.org */
@@ -120,6 +127,22 @@ static size_t first_of_last(const struct sink_terminal *s, size_t want)
     return s->n_kept > want ? s->n_kept - want : 0;
 }
 
+/* The label, cut where the line has no room for it beside the first part of what stands behind it:
+ * "failed after 12.3 s", the time. The caller frees. */
+static char *cut_label(const struct sink_terminal *s, const char *label, const char *detail)
+{
+    enum { AROUND = 5 }; /* the mark, the blanks, the column that stays free */
+    int room = s->screen.width - AROUND, wanted = text_width(detail);
+    size_t first = strcspn(detail, ",");
+    cleanup_free char *part = xstrndup(detail, first);
+    int least = text_width(part) + (detail[first] ? 1 : 0); /* an ellipsis */
+    int kept = wanted < room / 2 ? wanted : room / 2;
+    kept = kept > least ? kept : least;
+    cleanup_strbuf struct strbuf ret = STRBUF_INIT;
+    text_cut(label, room - kept > 1 ? room - kept : 1, s->screen.ascii, &ret);
+    return strbuf_steal(&ret);
+}
+
 /* --- what is drawn again --------------------------------------------------------------------- */
 
 static void draw_step(struct sink_terminal *s, int64_t now)
@@ -127,10 +150,11 @@ static void draw_step(struct sink_terminal *s, int64_t now)
     size_t turn = (size_t)((now - s->started) / redraw_after) % s->marks->n_spinner;
     screen_add(&s->screen, STYLE_BOLD, s->marks->spinner[turn]);
     screen_add(&s->screen, STYLE_PLAIN, " ");
-    screen_add(&s->screen, STYLE_BOLD, s->label);
     int64_t took = now - s->started;
     cleanup_free char *time =
         took < 60 * NSEC_PER_SEC ? xasprintf("%.1f s", (double)took / 1e9) : duration_format(took);
+    cleanup_free char *label = cut_label(s, s->label, time);
+    screen_add(&s->screen, STYLE_BOLD, label);
     screen_add(&s->screen, STYLE_PLAIN, "  ");
     screen_add(&s->screen, STYLE_DIM, time);
     screen_end_live(&s->screen);
@@ -214,8 +238,9 @@ static void add_step_line(struct sink_terminal *s, enum screen_style style, cons
 {
     cleanup_free char *clean = text_clean_string(detail);
     screen_add(&s->screen, style, mark);
+    cleanup_free char *cut = cut_label(s, label, clean);
     screen_add(&s->screen, STYLE_PLAIN, " ");
-    screen_add(&s->screen, STYLE_PLAIN, label);
+    screen_add(&s->screen, STYLE_PLAIN, cut);
     screen_add(&s->screen, STYLE_PLAIN, "  ");
     screen_add(&s->screen, style == STYLE_BAD ? STYLE_BAD : STYLE_DIM, clean);
     screen_end_line(&s->screen);

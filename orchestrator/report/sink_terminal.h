@@ -11,6 +11,8 @@
 
 /* Is `fd` a terminal that can move its cursor (TERM set and not "dumb")? Else sink_plain.h. */
 bool terminal_capable(int fd);
+/* Columns of the terminal at `fd`; 0: it is none, or does not say. */
+int terminal_width(int fd);
 /* Does the user want colour (NO_COLOR unset or empty)? */
 bool terminal_wants_colour(void);
 

@@ -7,7 +7,7 @@ import sys
 columns = int(sys.argv[1])
 data = sys.stdin.buffer.read().decode("utf-8", "replace")
 lines, row, column = [""], 0, 0
-for one in re.finditer(r"\x1b\[(\d*)([AJm])|\r|\n|[^\r\n]", data):
+for one in re.finditer(r"\x1b\[([\d;]*)([AJm])|\r|\n|[^\r\n]", data):
     text = one.group(0)
     if one.group(2) == "A":
         row -= int(one.group(1) or 1)

@@ -120,3 +120,23 @@ ok "a third one ends it at once" test "$status" -gt 128
 has "and says what that leaves" "$out" "kataloop: ended at once, without cleaning up
   the next run on that host does; a command may still run there"
 kill -KILL -- -"$(<"$work/pid")"
+
+# Narrow terminals.
+# words FILE: one a line; figures may change from one time to the next.
+words() { tr -s '[:space:]' '\n' <"$1" | tr -d '0-9.'; }
+workflow 'run: "exit 1; : a command line that goes on and on, further than any terminal is wide, and further still"' \
+    'run: never'
+for columns in 40 80; do
+    on $columns "$kataloop" run
+    ok "$columns columns: how a step has ended is seen" grep -q '✗ run exit 1; .*…  failed after [0-9.]* m\?s$' <<<"$out"
+done
+for verb in 'run -h' doctor; do
+    # shellcheck disable=SC2086 # words
+    "$kataloop" $verb >"$scratch/wide" 2>&1
+    # shellcheck disable=SC2086
+    on 40 "$kataloop" $verb
+    printf '%s\n' "$out" >"$scratch/narrow"
+    ok "$verb: no word is broken in 40 columns" cmp <(words "$scratch/narrow") <(words "$scratch/wide")
+done
+on 40 "$kataloop" results
+ok "results: what has no room is left out" not grep -q '…$' <<<"$(head -1 <<<"$out")"
