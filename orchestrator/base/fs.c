@@ -170,9 +170,17 @@ int fs_write_full(int fd, const void *data, size_t len)
     return 0;
 }
 
+/* Asking for it is setting it; this program has one thread. */
+static mode_t less_umask(mode_t mode)
+{
+    mode_t mask = umask(077);
+    umask(mask);
+    return mode & ~mask;
+}
+
 static int write_and_close(int fd, const void *data, size_t len, mode_t mode)
 {
-    if (fs_write_full(fd, data, len) < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0) {
+    if (fs_write_full(fd, data, len) < 0 || fchmod(fd, less_umask(mode)) < 0 || fsync(fd) < 0) {
         int saved = errno;
         close(fd);
         errno = saved;

@@ -123,11 +123,12 @@ static int check_value(const char *option, const char *value, struct error *err)
     return error_set(err, ERR_USAGE, "`--%s` is %s", option, *value ? "not printable" : "empty");
 }
 
-/* Written whole under another name and linked: never over a file that is there. */
+/* Written whole under another name and linked: never over a file that is there. Others do not write
+ * it, whatever the umask: its commands are run as root. */
 static int write_new(const char *path, const struct strbuf *text, struct error *err)
 {
     cleanup_free char *draft = xasprintf("%s.%ld", path, (long)getpid());
-    if (fs_write_atomic(draft, text->data, text->len, 0666, err) < 0)
+    if (fs_write_atomic(draft, text->data, text->len, 0644, err) < 0)
         return error_wrap(err, "writing `%s`", path);
     int result = link(draft, path);
     int errnum = errno;
