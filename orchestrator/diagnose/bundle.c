@@ -200,8 +200,10 @@ int bundle_parse(const char *data, size_t len, const char *name, struct bundle *
     do {
         const char *end = len > 0 ? memchr(data, '\n', len) : NULL;
         size_t line = end ? (size_t)(end - data) : len;
+        /* A carriage return is never content: it came with a mail, or a checkout. */
+        size_t text = end && line > 0 && data[line - 1] == '\r' ? line - 1 : line;
         int result =
-            p.line++ == 0 ? parse_magic(&p, data, line, err) : parse_line(&p, data, line, err);
+            p.line++ == 0 ? parse_magic(&p, data, text, err) : parse_line(&p, data, text, err);
         /* The end of a file that was cut off is no mistake of its writer. */
         if (result < 0 && (end || p.line == 1))
             return -1;

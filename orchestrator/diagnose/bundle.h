@@ -87,7 +87,8 @@ struct bundle {
 #define cleanup_bundle __attribute__((cleanup(bundle_release)))
 
 /* Read a bundle. `name` is what messages call it; ERR_USAGE with "NAME:LINE: …" where it is no
- * bundle, or one of another version. A cut-off bundle is none of these: `complete` is false. */
+ * bundle, or one of another version. A cut-off bundle is none of these: `complete` is false. Lines
+ * may end with CR LF. */
 int bundle_parse(const char *data, size_t len, const char *name, struct bundle *ret,
                  struct error *err);
 void bundle_release(struct bundle *b);
