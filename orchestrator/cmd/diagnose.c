@@ -2,6 +2,7 @@
  * diagnose: why a checkpoint hangs or fails, from the evidence of now or of a bundle. */
 #include "diagnose/diagnose.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,13 +40,55 @@ static const struct verb_option options[] = {
     OPTION_JSON,
     OPTION_END};
 
-/* --- where a bundle comes from -----------------------------------------------------------------
+/* --- what is asked for -------------------------------------------------------------------------
  */
+
+/* The forms of the command line, as bits. */
+enum {
+    OF_CONTAINER = 1 << 0,
+    OF_RUN = 1 << 1,
+    OF_BUNDLE = 1 << 2,
+    OF_PID = 1 << 3,
+    TWO_COMPARED = 1 << 4, /* two that were kept */
+    WAYS_COMPARED = 1 << 5 /* both ways, run now */
+};
+
+static const struct {
+    unsigned form;
+    const char *name;
+} forms[] = {{OF_CONTAINER, "CONTAINER"},     {OF_RUN, "RUN"},
+             {OF_BUNDLE, "BUNDLE"},           {OF_PID, "--pid PID"},
+             {TWO_COMPARED, "--compare A B"}, {WAYS_COMPARED, "--compare [WORKFLOW]"}};
+
+/* Options that not every form takes. */
+static const struct {
+    const char *option;
+    unsigned forms;
+} takers[] = {
+    {"pid", OF_PID},
+    {"output", OF_CONTAINER | OF_RUN | OF_PID},
+    {"host", OF_CONTAINER | OF_PID},
+    {"file", OF_CONTAINER | OF_PID | WAYS_COMPARED},
+    {"namespace", OF_CONTAINER | OF_PID},
+    {"way", OF_CONTAINER},
+};
 
 static bool is_file(const char *path)
 {
     struct stat st;
     return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static bool has_suffix(const char *path)
+{
+    size_t len = strlen(path), suffix = strlen(BUNDLE_SUFFIX);
+    return len > suffix && strcmp(path + len - suffix, BUNDLE_SUFFIX) == 0;
+}
+
+/* Whether it is there or not: no container, run or workflow is called so. */
+static bool is_path(const char *text)
+{
+    return strchr(text, '/') || has_suffix(text);
 }
 
 /* "20261124-091233-3f2a", the start of one, or "latest": no container has such a name. */
@@ -56,6 +99,87 @@ static bool is_run(const char *text)
     size_t digits = strspn(text, "0123456789");
     return digits == 8 && text[digits] == '-';
 }
+
+/* The words are as many as the form takes (check_words). */
+static unsigned form_of(const struct invocation *inv)
+{
+    if (invocation_option(inv, "compare"))
+        return inv->args.len == 2 ? TWO_COMPARED : WAYS_COMPARED;
+    if (invocation_option(inv, "pid"))
+        return OF_PID;
+    const char *what = inv->args.items[0];
+    if (is_file(what) || is_path(what))
+        return OF_BUNDLE;
+    return is_run(what) ? OF_RUN : OF_CONTAINER;
+}
+
+static int check_options(const struct invocation *inv, unsigned form, struct error *err)
+{
+    const char *name = "";
+    for (size_t i = 0; i < ARRAY_SIZE(forms); i++)
+        if (forms[i].form == form)
+            name = forms[i].name;
+    for (size_t i = 0; i < ARRAY_SIZE(takers); i++) {
+        if (!invocation_option(inv, takers[i].option) || takers[i].forms & form)
+            continue;
+        cleanup_strbuf struct strbuf which = STRBUF_INIT;
+        for (size_t j = 0; j < ARRAY_SIZE(forms); j++)
+            if (takers[i].forms & forms[j].form)
+                strbuf_printf(&which, "%s`%s`", which.len > 0 ? ", " : "", forms[j].name);
+        error_set(err, ERR_USAGE, "`diagnose %s` has no option `--%s`", name, takers[i].option);
+        return error_hint(err, "it is one of %s", strbuf_str(&which));
+    }
+    return 0;
+}
+
+/* Before evidence is taken that could not be kept. It takes the place of what is there, so that
+ * must be a file. */
+static int check_output(const char *output, struct error *err)
+{
+    struct stat st;
+    if (!output)
+        return 0;
+    cleanup_free char *folder = path_dir(output);
+    if (access(folder, W_OK) < 0)
+        return error_set_errno(err, errno, "`--output %s`: writing to `%s`", output, folder);
+    if (lstat(output, &st) < 0 || S_ISREG(st.st_mode))
+        return 0;
+    return error_set(err, ERR_USAGE, "`--output %s`: that is there, and no regular file", output);
+}
+
+static int check_words(const struct invocation *inv, struct error *err)
+{
+    const struct strv *args = &inv->args;
+    if (invocation_option(inv, "compare")) {
+        if (args->len != 1 || !(is_path(args->items[0]) || is_run(args->items[0])))
+            return 0;
+        error_set(err, ERR_USAGE, "two are compared, and `%s` is one", args->items[0]);
+        return error_hint(err, "usage: kataloop diagnose --compare [A B | WORKFLOW]");
+    }
+    bool pid = invocation_option(inv, "pid") != NULL;
+    if (pid ? args->len == 0 : args->len == 1)
+        return 0;
+    if (args->len == 0)
+        error_set(err, ERR_USAGE, "what shall be diagnosed?");
+    else
+        error_set(err, ERR_USAGE, "`kataloop diagnose` takes no argument `%s` here",
+                  args->items[pid ? 0 : 1]);
+    return error_hint(err, "usage: kataloop diagnose %s", inv->verb->synopsis);
+}
+
+static int check(const struct invocation *inv, unsigned *ret_form, struct error *err)
+{
+    if (check_words(inv, err) < 0)
+        return -1;
+    *ret_form = form_of(inv);
+    if (check_options(inv, *ret_form, err) < 0 ||
+        check_output(invocation_option(inv, "output"), err) < 0)
+        return -1;
+    return guest_way_check(invocation_option(inv, "way"), err);
+}
+
+/* --- what was kept -----------------------------------------------------------------------------
+ */
 
 /* The path of the youngest bundle among a run's artifacts. */
 static int bundle_of_run(const char *name, char **ret, struct error *err)
@@ -68,8 +192,7 @@ static int bundle_of_run(const char *name, char **ret, struct error *err)
     size_t n = 0;
     int result = store_artifacts(store, run.id, &artifacts, &n, err);
     for (size_t i = 0; result == 0 && i < n; i++) {
-        size_t len = strlen(artifacts[i].path), suffix = strlen(BUNDLE_SUFFIX);
-        if (len < suffix || strcmp(artifacts[i].path + len - suffix, BUNDLE_SUFFIX) != 0)
+        if (!has_suffix(artifacts[i].path))
             continue;
         free(*ret);
         *ret = path_join(run.folder ? run.folder : ".", artifacts[i].path);
@@ -83,15 +206,30 @@ static int bundle_of_run(const char *name, char **ret, struct error *err)
     return result;
 }
 
-static int read_kept(const char *what, struct bundle *ret, struct error *err)
+/* *ret_path: of the file that it is in; owned. */
+static int read_kept(const char *what, struct strbuf *ret, char **ret_path, struct error *err)
 {
     cleanup_free char *path = NULL;
     if (is_file(what) || !is_run(what))
         path = xstrdup(what);
     else if (bundle_of_run(what, &path, err) < 0)
         return -1;
+    if (fs_read(path, BUNDLE_MAX, ret, err) < 0) {
+        if (err->errnum != ENOENT)
+            return -1;
+        error_set(err, ERR_FAILED, "there is no file %s`%s`", is_path(what) ? "" : "or run ", path);
+        return error_hint(err, "a bundle is made by `kataloop diagnose CONTAINER -o FILE`; "
+                               "`kataloop results` lists the runs");
+    }
+    *ret_path = steal(&path);
+    return 0;
+}
+
+static int parse_kept(const char *what, struct bundle *ret, struct error *err)
+{
     cleanup_strbuf struct strbuf text = STRBUF_INIT;
-    if (fs_read(path, BUNDLE_MAX, &text, err) < 0)
+    cleanup_free char *path = NULL;
+    if (read_kept(what, &text, &path, err) < 0)
         return -1;
     return bundle_parse(strbuf_str(&text), text.len, path, ret, err);
 }
@@ -106,6 +244,13 @@ static int parse_pid(const char *text, int64_t *ret, struct error *err)
     return error_set(err, ERR_USAGE, "`--pid %s` is no process", text);
 }
 
+/* A word that is neither is taken for a container, which may not be what it was meant to be. */
+static int no_file_or_run(const struct invocation *inv, struct error *err)
+{
+    return error_wrap(err, "`%s` is no file and no run; looking for a container of that name",
+                      inv->args.items[0]);
+}
+
 static int take_of_container(struct invocation *inv, struct transport *host,
                              struct diagnose_spec *spec, struct strbuf *ret, struct error *err)
 {
@@ -113,7 +258,7 @@ static int take_of_container(struct invocation *inv, struct transport *host,
     cleanup_guest struct guest *guest = NULL;
     int64_t deadline = deadline_in(OPEN_TIMEOUT);
     if (guest_find(host, spec->space, inv->args.items[0], deadline, &c, err) < 0)
-        return -1;
+        return no_file_or_run(inv, err);
     const struct guest_spec way = {
         .sandbox = c.sandbox, .runtime = c.runtime, .way = invocation_option(inv, "way")};
     if (guest_open(host, &way, deadline, &guest, err) < 0)
@@ -134,31 +279,50 @@ static int take(struct invocation *inv, struct strbuf *ret, struct error *err)
     cancel_install();
     cleanup_session struct session s = SESSION_INIT;
     cleanup_transport struct transport *host = NULL;
-    if (session_open_host(inv, &s, err) < 0 || session_connect(&s, &host, err) < 0)
+    if (session_open_host(inv, &s, err) < 0)
+        return pid ? -1 : no_file_or_run(inv, err);
+    if (session_connect(&s, &host, err) < 0)
         return -1;
     if (!pid)
         return take_of_container(inv, host, &spec, ret, err);
     return diagnose_take(host, NULL, &spec, deadline_in(EVIDENCE_TIMEOUT), ret, err);
 }
 
-static int take_and_keep(struct invocation *inv, struct bundle *ret, struct error *err)
+/* The script looks at all processes: what it did not see is not there. */
+static int check_target(const char *pid, const struct bundle *b, struct error *err)
+{
+    const struct bundle_item *seen = bundle_find(b, "processes");
+    if (!pid || !seen || seen->missing || bundle_role(b, PROCESS_TARGET))
+        return 0;
+    error_set(err, ERR_FAILED, "there is no process %s on the host", pid);
+    return error_hint(err, "for a process in a guest name its container");
+}
+
+static int take_or_read(struct invocation *inv, unsigned form, struct bundle *ret,
+                        struct error *err)
 {
     cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    cleanup_free char *name = NULL;
     const char *output = invocation_option(inv, "output");
-    if (take(inv, &text, err) < 0)
+    bool kept = form == OF_RUN || form == OF_BUNDLE;
+    if (kept ? read_kept(inv->args.items[0], &text, &name, err) < 0 : take(inv, &text, err) < 0)
         return -1;
+    int result = bundle_parse(strbuf_str(&text), text.len, kept ? name : "the evidence", ret, err);
+    if (result == 0 && check_target(invocation_option(inv, "pid"), ret, err) < 0)
+        return -1;
+    /* Also what cannot be judged: it will not come again. */
     if (output && fs_write_atomic(output, text.data, text.len, 0600, err) < 0)
         return -1;
-    return bundle_parse(text.data, text.len, "the evidence", ret, err);
+    return result;
 }
 
 /* --- what is said
  * ---------------------------------------------------------------------------------- */
 
-static int compare(struct invocation *inv, struct error *err)
+static int compare(struct invocation *inv, unsigned form, struct error *err)
 {
     cleanup_free char *manual = NULL, *agent = NULL;
-    bool live = inv->args.len < 2;
+    bool live = form == WAYS_COMPARED;
     cleanup_bundle struct bundle left = BUNDLE_INIT, right = BUNDLE_INIT;
     cleanup_comparison struct comparison c = COMPARISON_INIT;
     cleanup_strbuf struct strbuf out = STRBUF_INIT;
@@ -166,7 +330,7 @@ static int compare(struct invocation *inv, struct error *err)
         return -1;
     const char *one = live ? manual : inv->args.items[0];
     const char *other = live ? agent : inv->args.items[1];
-    if (read_kept(one, &left, err) < 0 || read_kept(other, &right, err) < 0)
+    if (parse_kept(one, &left, err) < 0 || parse_kept(other, &right, err) < 0)
         return -1;
     comparison_make(&left, &right, &c);
     one = live ? "by hand" : one;
@@ -179,31 +343,17 @@ static int compare(struct invocation *inv, struct error *err)
     return 0;
 }
 
-static int check_arguments(const struct invocation *inv, struct error *err)
-{
-    bool pid = invocation_option(inv, "pid") != NULL;
-    if (pid ? inv->args.len == 0 : inv->args.len == 1)
-        return 0;
-    if (inv->args.len == 0)
-        error_set(err, ERR_USAGE, "what shall be diagnosed?");
-    else
-        error_set(err, ERR_USAGE, "`kataloop diagnose` takes no argument `%s` here",
-                  inv->args.items[pid ? 0 : 1]);
-    return error_hint(err, "usage: kataloop diagnose %s", inv->verb->synopsis);
-}
-
 static int run(struct invocation *inv, struct error *err)
 {
     cleanup_bundle struct bundle b = BUNDLE_INIT;
     cleanup_findings struct findings f = FINDINGS_INIT;
     cleanup_strbuf struct strbuf out = STRBUF_INIT;
-    if (invocation_option(inv, "compare"))
-        return compare(inv, err);
-    if (check_arguments(inv, err) < 0)
+    unsigned form;
+    if (check(inv, &form, err) < 0)
         return -1;
-    const char *what = inv->args.len > 0 ? inv->args.items[0] : NULL;
-    bool kept = what && (is_file(what) || is_run(what) || strchr(what, '/'));
-    if ((kept ? read_kept(what, &b, err) : take_and_keep(inv, &b, err)) < 0)
+    if (form & (TWO_COMPARED | WAYS_COMPARED))
+        return compare(inv, form, err);
+    if (take_or_read(inv, form, &b, err) < 0)
         return -1;
     findings_make(&b, &f);
     if (invocation_option(inv, "json"))

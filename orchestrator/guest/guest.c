@@ -25,6 +25,18 @@ static const struct guest_way *find_way(const char *name)
     return NULL;
 }
 
+int guest_way_check(const char *way, struct error *err)
+{
+    cleanup_strbuf struct strbuf known = STRBUF_INIT;
+    for (size_t i = 0; guest_way_choices[i]; i++) {
+        if (!way || strcmp(guest_way_choices[i], way) == 0)
+            return 0;
+        strbuf_printf(&known, "%s%s", i > 0 ? ", " : "", guest_way_choices[i]);
+    }
+    error_set(err, ERR_USAGE, "there is no way into a guest called `%s`", way);
+    return error_hint(err, "known: %s", strbuf_str(&known));
+}
+
 static int open_way(struct guest *g, const struct guest_way *way, int64_t deadline,
                     struct error *err)
 {
@@ -52,9 +64,9 @@ int guest_open(struct transport *t, const struct guest_spec *spec, int64_t deadl
 {
     bool is_auto = !spec->way || strcmp(spec->way, "auto") == 0;
     bool machine = !spec->runtime || strstr(spec->runtime, "kata");
+    if (guest_way_check(spec->way, err) < 0)
+        return -1;
     const struct guest_way *way = is_auto ? &guest_host : find_way(spec->way);
-    if (!way)
-        return error_set(err, ERR_USAGE, "there is no way into a guest called `%s`", spec->way);
     cleanup_guest struct guest *g = xcalloc(1, sizeof(*g));
     g->transport = t;
     g->sandbox = xstrdup(spec->sandbox);

@@ -23,6 +23,8 @@ struct guest_spec {
 /* "auto" and the names of the ways, as an option or a field of a workflow takes them; ends with
  * NULL. */
 extern const char *const guest_way_choices[];
+/* ERR_USAGE where `way` is none of them; NULL is fine. */
+int guest_way_check(const char *way, struct error *err);
 
 struct guest; /* an open way into a guest; borrows the transport */
 
