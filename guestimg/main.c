@@ -11,10 +11,13 @@
 #include "base/parse.h"
 #include "base/suggest.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "guestimg/inject.h"
 #include "guestimg/publish.h"
 
 #define DEFAULT_KEEP 5
+#define AS_TEXT_(x)  #x
+#define AS_TEXT(x)   AS_TEXT_(x)
 
 struct arguments {
     char **words;
@@ -28,7 +31,8 @@ struct arguments {
 
 struct verb {
     const char *name, *synopsis, *help;
-    int words; /* how many it takes */
+    int words;           /* how many it takes */
+    const char *options; /* their letters */
     int (*run)(struct arguments *a, json_t *out, struct error *err);
 };
 
@@ -41,10 +45,18 @@ static void put(json_t *to, const char *key, json_t *value)
         abort(); /* for want of memory only */
 }
 
+/* What is no UTF-8 is replaced. */
+static json_t *json_text(const char *text)
+{
+    cleanup_strbuf struct strbuf repaired = STRBUF_INIT;
+    utf8_repair(text, strlen(text), &repaired);
+    return json_string(strbuf_str(&repaired));
+}
+
 static void put_text(json_t *to, const char *key, const char *text)
 {
     if (text && *text)
-        put(to, key, json_string(text));
+        put(to, key, json_text(text));
 }
 
 static void put_lines(json_t *to, const char *key, const struct strbuf *lines)
@@ -54,11 +66,18 @@ static void put_lines(json_t *to, const char *key, const struct strbuf *lines)
     char *rest = text;
     for (char *line; (line = strsep(&rest, "\n"));)
         if (*line)
-            json_array_append_new(list, json_string(line));
+            json_array_append_new(list, json_text(line));
     if (json_array_size(list) > 0)
         put(to, key, list);
     else
         json_decref(list);
+}
+
+/* Names out of the image are in it, and words of libguestfs. */
+static void print_text(const char *key, const json_t *v)
+{
+    cleanup_free char *clean = text_clean_string(json_string_value(v));
+    printf("%-14s %s\n", key, clean);
 }
 
 static void print_value(const char *key, const json_t *v)
@@ -66,7 +85,7 @@ static void print_value(const char *key, const json_t *v)
     size_t i;
     const json_t *item;
     if (json_is_string(v))
-        printf("%-14s %s\n", key, json_string_value(v));
+        print_text(key, v);
     else if (json_is_integer(v))
         printf("%-14s %lld\n", key, (long long)json_integer_value(v));
     else if (json_is_boolean(v))
@@ -74,7 +93,7 @@ static void print_value(const char *key, const json_t *v)
     json_array_foreach(v, i, item)
     {
         if (json_is_string(item))
-            printf("%-14s %s\n", i == 0 ? key : "", json_string_value(item));
+            print_text(i == 0 ? key : "", item);
         else
             print_value(key, item);
     }
@@ -198,7 +217,7 @@ static int run_list(struct arguments *a, json_t *out, struct error *err)
     int result = publish_versions(image.path, &versions, err);
     json_t *list = json_array();
     for (size_t i = 0; i < versions.len; i++)
-        json_array_append_new(list, json_string(versions.items[i]));
+        json_array_append_new(list, json_text(versions.items[i]));
     put_text(out, "image", image.path);
     put(out, "versions", list);
     image_release(&image);
@@ -219,6 +238,19 @@ static int run_rollback(struct arguments *a, json_t *out, struct error *err)
     return 0;
 }
 
+/* Of others (folders, devices, pipes) an engine would read what they are made of, or nothing. */
+static int check_regular(const struct image_engine *engine, void *open, const char *path,
+                         struct error *err)
+{
+    struct image_file file;
+    if (engine->stat(open, path, &file, err) < 0)
+        return -1;
+    if (!file.exists)
+        return error_set(err, ERR_FAILED, "there is no `%s` in the image", path);
+    return file.regular ? 0
+                        : error_set(err, ERR_FAILED, "`%s` in the image is no regular file", path);
+}
+
 static int run_cat(struct arguments *a, json_t *out, struct error *err)
 {
     (void)out;
@@ -231,7 +263,9 @@ static int run_cat(struct arguments *a, json_t *out, struct error *err)
     int result = engine ? engine->open(image.path, &image, false, &notes, &open, err) : -1;
     if (result == 0) {
         cleanup_error struct error unheard = ERROR_INIT;
-        result = engine->read(open, a->words[1], STDOUT_FILENO, err);
+        result = check_regular(engine, open, a->words[1], err);
+        if (result == 0)
+            result = engine->read(open, a->words[1], STDOUT_FILENO, err);
         if (engine->close(open, false, result == 0 ? err : &unheard) < 0)
             result = -1;
     }
@@ -242,30 +276,49 @@ static int run_cat(struct arguments *a, json_t *out, struct error *err)
 }
 
 static const struct verb verbs[] = {
-    {"inject", "IMAGE --put SRC:DEST[:MODE[:UID:GID]]...", "put files into an image", 1,
+    {"inject", "IMAGE --put SRC:DEST[:MODE[:UID:GID]]...", "put files into an image", 1, "pekj",
      run_inject},
-    {"inspect", "IMAGE", "what the image is, and the agent in it", 1, run_inspect},
-    {"list", "IMAGE", "the versions kept, youngest first", 1, run_list},
-    {"rollback", "IMAGE [--to VERSION]", "put a kept version back", 1, run_rollback},
-    {"cat", "IMAGE PATH", "a file of the image, on standard output", 2, run_cat},
+    {"inspect", "IMAGE", "what the image is, and the agent in it", 1, "ej", run_inspect},
+    {"list", "IMAGE", "the versions kept, youngest first", 1, "j", run_list},
+    {"rollback", "IMAGE [--to VERSION]", "put a kept version back", 1, "tj", run_rollback},
+    {"cat", "IMAGE PATH", "a file of the image, on standard output", 2, "e", run_cat},
 };
 
 /* --- the command line --------------------------------------------------------------------------
  */
 
-static void print_options(void)
+/* All long; by its letter a verb names those that it takes. */
+static const struct verb_option {
+    char letter;
+    const char *name, *value, *help;
+} verb_options[] = {
+    {'p', "put", "SRC:DEST[:MODE[:UID:GID]]", "a file to put into the image; several may be given"},
+    {'e', "engine", "auto|ext4|guestfs", "what reads and changes it (default: auto)"},
+    {'k', "keep", "N", "older versions to keep (default: " AS_TEXT(DEFAULT_KEEP) ")"},
+    {'t', "to", "VERSION", "the version to put back"},
+    {'j', "json", NULL, "one JSON object on standard output"},
+};
+
+/* getopt's value of a long option, apart from any letter. */
+enum { LONG_OPTION = 256 };
+
+/* NULL: those of all verbs. */
+static void print_options(const struct verb *verb)
 {
-    printf("\noptions:\n"
-           "      --put SRC:DEST[:MODE[:UID:GID]]  a file to put into the image (inject)\n"
-           "      --engine auto|ext4|guestfs       what reads and changes it (default: auto)\n"
-           "      --keep N                         older versions to keep (inject; default: %d)\n"
-           "      --to VERSION                     the version to put back (rollback)\n"
-           "      --json                           one JSON object on standard output\n"
-           "  -h, --help                           this text\n"
-           "      --version                        the version of this program\n\n"
-           "exit codes: 0 ok, 1 failed (the image is as it was, unless the message says that it\n"
-           "IS replaced), 2 usage\n",
-           DEFAULT_KEEP);
+    printf("\noptions%s:\n", verb ? "" : " (`guestimg VERB -h` has those of a verb)");
+    for (size_t i = 0; i < ARRAY_SIZE(verb_options); i++) {
+        const struct verb_option *o = &verb_options[i];
+        if (verb && !strchr(verb->options, o->letter))
+            continue;
+        cleanup_free char *form =
+            xasprintf("--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
+        printf("      %-32s %s\n", form, o->help);
+    }
+    printf("  -h, --help                           this text\n");
+    if (!verb)
+        printf("      --version                        the version of this program\n");
+    printf("\nexit codes: 0 ok, 1 failed (the image is as it was, unless the message says that it\n"
+           "IS replaced), 2 usage\n");
 }
 
 static void print_help(void)
@@ -273,7 +326,7 @@ static void print_help(void)
     printf("usage: guestimg VERB IMAGE [OPTIONS]\n\n");
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
         printf("  %-9s %-42s %s\n", verbs[i].name, verbs[i].synopsis, verbs[i].help);
-    print_options();
+    print_options(NULL);
 }
 
 static int add_put(struct arguments *a, const char *text, struct error *err)
@@ -285,48 +338,72 @@ static int add_put(struct arguments *a, const char *text, struct error *err)
     return 0;
 }
 
-static int parse_arguments(int argc, char **argv, struct arguments *a, struct error *err)
+static int set_option(struct arguments *a, char letter, const char *value, struct error *err)
 {
-    static const struct option options[] = {
-        {"put", required_argument, NULL, 'p'},
-        {"engine", required_argument, NULL, 'e'},
-        {"keep", required_argument, NULL, 'k'},
-        {"to", required_argument, NULL, 't'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
-    int found;
     int64_t keep;
+    switch (letter) {
+    case 'p':
+        return add_put(a, value, err);
+    case 'e':
+        a->engine = value;
+        return 0;
+    case 'k':
+        if (!parse_int(value, &keep) || keep < 0 || keep > 1000)
+            return error_set(err, ERR_USAGE, "`--keep %s`: a number from 0 to 1000", value);
+        a->keep = (int)keep;
+        return 0;
+    case 't':
+        a->version = value;
+        return 0;
+    default:
+        a->json = true;
+        return 0;
+    }
+}
+
+/* getopt has moved past a long option; of a word of letters it may be in the midst. */
+static int bad_option(int found, const char *word, struct error *err)
+{
+    if (found == ':')
+        error_set(err, ERR_USAGE, "`%s` needs a value", word);
+    else if (optopt >= LONG_OPTION || optopt == 'h')
+        error_set(err, ERR_USAGE, "`%s`: this option takes no value", word);
+    else if (optopt)
+        error_set(err, ERR_USAGE, "no option `-%c`", optopt);
+    else
+        error_set(err, ERR_USAGE, "no option `%s`", word);
+    return error_hint(err, optopt && optopt != 'h' && optopt < LONG_OPTION
+                               ? "`guestimg -h` lists them; a file whose name begins so is `./-…`"
+                               : "`guestimg -h` lists them");
+}
+
+static int parse_arguments(int argc, char **argv, const struct verb *verb, struct arguments *a,
+                           struct error *err)
+{
+    struct option options[ARRAY_SIZE(verb_options) + 2] = {{"help", no_argument, NULL, 'h'}};
+    for (size_t i = 0; i < ARRAY_SIZE(verb_options); i++)
+        options[i + 1] = (struct option){
+            verb_options[i].name,
+            verb_options[i].value ? required_argument : no_argument,
+            NULL,
+            LONG_OPTION + (int)i,
+        };
+    int found;
     opterr = 0;
     while ((found = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
-        switch (found) {
-        case 'p':
-            if (add_put(a, optarg, err) < 0)
-                return -1;
-            break;
-        case 'e':
-            a->engine = optarg;
-            break;
-        case 'k':
-            if (!parse_int(optarg, &keep) || keep < 0 || keep > 1000)
-                return error_set(err, ERR_USAGE, "`--keep %s`: a number from 0 to 1000", optarg);
-            a->keep = (int)keep;
-            break;
-        case 't':
-            a->version = optarg;
-            break;
-        case 'j':
-            a->json = true;
-            break;
-        case 'h':
+        if (found == 'h') {
             a->help = true;
-            break;
-        default:
-            error_set(err, ERR_USAGE, found == ':' ? "`%s` needs a value" : "no option `%s`",
-                      argv[optind - 1]);
-            return error_hint(err, "`guestimg -h` lists them");
+            return 0;
         }
+        if (found < LONG_OPTION)
+            return bad_option(found, argv[optind - 1], err);
+        const struct verb_option *o = &verb_options[found - LONG_OPTION];
+        if (!strchr(verb->options, o->letter)) {
+            error_set(err, ERR_USAGE, "`%s` has no option `--%s`", verb->name, o->name);
+            return error_hint(err, "`guestimg %s -h` lists those that it has", verb->name);
+        }
+        if (set_option(a, o->letter, optarg, err) < 0)
+            return -1;
     }
     a->words = argv + optind;
     a->n_words = argc - optind;
@@ -350,11 +427,12 @@ static const struct verb *find_verb(const char *name, struct error *err)
 static int run(int argc, char **argv, struct arguments *a, json_t *out, struct error *err)
 {
     const struct verb *verb = find_verb(argv[0], err);
-    if (!verb || parse_arguments(argc, argv, a, err) < 0)
+    if (!verb || parse_arguments(argc, argv, verb, a, err) < 0)
         return -1;
     if (a->help) {
         printf("usage: guestimg %s %s [OPTIONS]\n\n%s\n", verb->name, verb->synopsis, verb->help);
-        print_options();
+        print_options(verb);
+        a->json = false; /* nothing more is printed */
         return 0;
     }
     if (a->n_words != verb->words)
