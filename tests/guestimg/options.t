@@ -24,7 +24,8 @@ no_option cat --json "$image" /etc/hostname --json
 for verb in inject inspect list rollback cat; do
     run "$guestimg" "$verb" -h
     exits "help of $verb" 0
-    for option in $(grep -o '^ *--[a-z]*' <<<"$out"); do
+    mapfile -t its < <(grep -o -e '--[a-z]*' <<<"$out" | sort -u)
+    for option in "${its[@]}"; do
         run "$guestimg" "$verb" "$option=x" -h
         ok "$verb knows $option" not grep -q "has no option" <<<"$err"
     done

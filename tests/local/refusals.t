@@ -167,7 +167,7 @@ chmod +x "$scratch/bin/ssh"
 PATH=$scratch/bin:$PATH run "$kataloop" guest exec one --host dev -- true
 exits "a configuration that ssh refuses" 2
 has "is said with the host and the cause" "$err" \
-    'ssh cannot say how to reach `dev`: config: line 3: Bad configuration option: foo' "~/.ssh/config"
+    'ssh cannot say how to reach `dev`: config: line 3: Bad configuration option: foo' '/.ssh/config'
 
 # --- the store where it cannot be written -------------------------------------------------------------
 
