@@ -74,6 +74,34 @@ static int read_containers(struct store *store, struct question *q, struct error
     return 0;
 }
 
+static void add_option(struct invocation *inv, const char *name, const char *value)
+{
+    strv_push(&inv->options, name);
+    strv_push(&inv->values, value);
+}
+
+/* The run's host is one of its own workflow file, wherever this is asked; where that has moved, of
+ * the one found here. */
+static int find_host(struct invocation *inv, const struct store_run *run, struct error *err)
+{
+    cleanup_error struct error absent = ERROR_INIT;
+    cleanup_free char *path = NULL;
+    if (invocation_option(inv, "host"))
+        return 0;
+    add_option(inv, "host", run->host);
+    if (invocation_option(inv, "file"))
+        return 0;
+    if (run->file[0] == '/' && access(run->file, R_OK) == 0)
+        add_option(inv, "file", run->file);
+    else if (workflow_find(".", &path, &absent) < 0) {
+        error_set(err, ERR_USAGE, "`%s`, which says how to reach host `%s` of run %s, is not there",
+                  run->file, run->host, run->id);
+        return error_hint(err, "`-f FILE` names it where it is now, or `--host` the host as ssh "
+                               "takes it");
+    }
+    return 0;
+}
+
 static int find_run(struct invocation *inv, struct question *q, struct error *err)
 {
     const char *word = inv->args.len > 0 ? inv->args.items[0] : NULL;
@@ -83,11 +111,7 @@ static int find_run(struct invocation *inv, struct question *q, struct error *er
     if (store_open_copy(NULL, &store, err) < 0 || store_find_run(store, word, &q->run, err) < 0 ||
         read_containers(store, q, err) < 0)
         return -1;
-    if (!invocation_option(inv, "host") && q->run.host) {
-        strv_push(&inv->options, "host");
-        strv_push(&inv->values, q->run.host);
-    }
-    return 0;
+    return find_host(inv, &q->run, err);
 }
 
 /* From the run, or from --since and the host's clock now. */
@@ -155,6 +179,17 @@ static int show(void *data, const struct log_line *line, struct error *err)
     return 0;
 }
 
+static void say_nothing_shown(const struct question *q)
+{
+    if (q->run.id) {
+        fprintf(stderr, "kataloop: no lines in the time of run %s\n", q->run.id);
+        return;
+    }
+    cleanup_free char *name = text_clean_string(q->container.name);
+    fprintf(stderr, "kataloop: no lines%s%s in that time (`--since 1h` looks further back)\n",
+            name ? " about " : "", name ? name : "");
+}
+
 static int show_past(const struct log_request *r, struct question *q, struct error *err)
 {
     cleanup_log_lines struct log_lines lines = LOG_LINES_INIT;
@@ -168,14 +203,8 @@ static int show_past(const struct log_request *r, struct question *q, struct err
         cleanup_free char *note = text_clean_string(notes.items[i]);
         fprintf(stderr, "kataloop: not read: %s\n", note);
     }
-    cleanup_free char *name = text_clean_string(q->container.name);
-    if (q->shown == 0 && !q->json && !q->container.id)
-        fputs("kataloop: no lines in that time (`--since 1h` looks further back)\n", stderr);
-    else if (q->shown == 0 && !q->json)
-        fprintf(stderr,
-                "kataloop: no lines about %s in that time (`--since 1h` looks further "
-                "back)\n",
-                name);
+    if (q->shown == 0 && !q->json)
+        say_nothing_shown(q);
     return 0;
 }
 

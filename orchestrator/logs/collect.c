@@ -2,6 +2,8 @@
  * Where the lines come from. */
 #include "logs/collect.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/parse.h"
@@ -10,6 +12,8 @@
 #include "logs/journal.h"
 
 #define READ_TIMEOUT (60 * NSEC_PER_SEC)
+
+enum { SAID_MAX = 4096 }; /* bytes on standard error that may say why journalctl ends */
 
 int logs_clock_offset(struct transport *host, int64_t *ret, struct error *err)
 {
@@ -43,6 +47,22 @@ static int read_journal(const struct log_request *r, size_t question, struct log
                         err) < 0)
         return -1;
     journal_read(&result.out, ret);
+    return 0;
+}
+
+/* Why it has nothing: journalctl says so on standard error, but not where it is to write JSON. */
+static int explain_nothing(const struct log_request *r, struct strv *notes, struct error *err)
+{
+    cleanup_strv struct strv argv = STRV_INIT;
+    cleanup_run_result struct run_result result = RUN_RESULT_INIT;
+    strv_push_all(&argv, "journalctl", "--no-pager", "--lines=0", NULL);
+    const struct command cmd = {.argv = &argv, .become = true, .killable = true};
+    if (transport_run(r->host, &cmd, deadline_in(READ_TIMEOUT), &result, err) < 0)
+        return error_wrap(err, "reading the journal");
+    const char *said = strbuf_str(&result.err);
+    size_t len = strcspn(said, "\n"); /* what follows is advice */
+    if (len > 0)
+        strv_printf(notes, "the journal of %s: %.*s", transport_name(r->host), (int)len, said);
     return 0;
 }
 
@@ -122,6 +142,8 @@ int logs_collect(const struct log_request *r, struct log_lines *ret, struct strv
     for (size_t i = 0; i < JOURNAL_QUESTIONS; i++)
         if (read_journal(r, i, ret, err) < 0)
             return -1;
+    if (ret->len == 0 && explain_nothing(r, notes, err) < 0)
+        return -1;
     if (read_criu(r, ret, &failure) < 0 && fails(&failure, "CRIU's logs", notes, err) < 0)
         return -1;
     if (r->container && read_guest(r, ret, &failure) < 0 &&
@@ -139,14 +161,17 @@ static int pass_on(struct proc *p, log_line_fn *each, void *data, struct error *
     cleanup_log_lines struct log_lines lines = LOG_LINES_INIT;
     struct exit_status status;
     journal_read(proc_out(p), &lines);
-    strbuf_truncate(proc_err(p), 0);
+    if (proc_err(p)->len > SAID_MAX)
+        strbuf_truncate(proc_err(p), 0);
     log_lines_merge(&lines);
     for (size_t i = 0; i < lines.len; i++)
         if (each(data, &lines.items[i], err) < 0)
             return -1;
     if (!proc_ended(p, &status))
         return 0;
-    return error_set(err, ERR_FAILED, "journalctl ended (exit status %d)", status.code);
+    strbuf_rtrim(proc_err(p));
+    return error_set(err, ERR_FAILED, "journalctl ended (exit status %d)%s%s", status.code,
+                     proc_err(p)->len > 0 ? ": " : "", strbuf_str(proc_err(p)));
 }
 
 int logs_follow(const struct log_request *r, log_line_fn *each, void *data, struct error *err)

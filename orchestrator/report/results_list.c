@@ -37,6 +37,20 @@ static int add_row(struct table *t, struct store *store, const struct store_run 
     return 0;
 }
 
+static int say_none(struct store *store, const char *host, struct strbuf *ret, struct error *err)
+{
+    struct store_run *runs = NULL;
+    size_t n = 0;
+    if (store_runs(store, NULL, 1, &runs, &n, err) < 0)
+        return -1;
+    store_runs_free(runs, n);
+    if (n > 0)
+        strbuf_printf(ret, "No run on `%s`: `kataloop results` lists those on all hosts.\n", host);
+    else
+        strbuf_puts(ret, "No runs yet: `kataloop run` makes one.\n");
+    return 0;
+}
+
 int results_list_text(struct store *store, const char *host, int limit, int width,
                       struct strbuf *ret, struct error *err)
 {
@@ -53,9 +67,7 @@ int results_list_text(struct store *store, const char *host, int limit, int widt
         return -1;
     if (n > 0)
         table_print(t, 0, width, ret);
-    else
-        strbuf_puts(ret, "No runs yet: `kataloop run` makes one.\n");
-    return 0;
+    return n > 0 ? 0 : say_none(store, host, ret, err);
 }
 
 static int append_run(json_t *all, struct store *store, const struct store_run *run,

@@ -80,10 +80,12 @@ static int put_samples(struct sink_store *s, const struct event *e, struct error
 
 static int begin(struct sink_store *s, const struct event *e, struct error *err)
 {
+    const char *named = e->detail ? e->detail : "";
+    cleanup_free char *file = realpath(named, NULL); /* who reads it may be in another folder */
     const struct store_run row = {
         .id = s->run,
         .workflow = (char *)(e->text ? e->text : ""),
-        .file = (char *)(e->detail ? e->detail : ""),
+        .file = file ? file : (char *)named,
         .host = (char *)(e->host ? e->host : ""),
         .address = s->address,
         .folder = s->folder,

@@ -50,7 +50,8 @@ int store_state_forget(struct store *s, const char *key, struct error *err);
 /* --- runs: written by sink_store.c ----------------------------------------------------------- */
 
 struct store_run {
-    char *id, *workflow, *file, *folder; /* folder: of the run's files; may be NULL */
+    char *id, *workflow, *folder; /* folder: of the run's files; may be NULL */
+    char *file;                   /* absolute where it was there when the run began */
     char *host;    /* its name in the file, which another file may give to another machine */
     char *address; /* what `ssh` says of it; "": of a store of an older format */
     char *outcome; /* "running", "ok", "failed", "interrupted", "unreachable", "hang", "lost" */

@@ -167,7 +167,7 @@ chmod +x "$scratch/bin/ssh"
 PATH=$scratch/bin:$PATH run "$kataloop" guest exec one --host dev -- true
 exits "a configuration that ssh refuses" 2
 has "is said with the host and the cause" "$err" \
-    'ssh cannot say how to reach `dev`: config: line 3: Bad configuration option: foo' '/.ssh/config'
+    'ssh cannot say how to reach `dev`: config: line 3: Bad configuration option: foo' 'its configuration is ~/'
 
 # --- the store where it cannot be written -------------------------------------------------------------
 
@@ -216,3 +216,45 @@ KATALOOP_STATE_DIR=$scratch/none run "$kataloop" results
 exits "no store" 0
 is "is no runs" "$out" 'No runs yet: `kataloop run` makes one.'
 ok "and none is made" test ! -e "$scratch/none"
+
+# --- what is not there to be shown --------------------------------------------------------------------
+
+run "$kataloop" results --host nope
+exits "runs of a host that has none" 0
+is "are told from no runs at all" "$out" 'No run on `nope`: `kataloop results` lists those on all hosts.'
+
+cat >"$scratch/bin/journalctl" <<'SH'
+#!/bin/sh
+case "$*" in
+*--output=json*--follow*) echo "Failed to open the journal" >&2 && exit 1 ;;
+*--output=json*) ;; # which keeps it from saying why there is nothing
+*) echo "No journal files were found." >&2 ;;
+esac
+SH
+chmod +x "$scratch/bin/journalctl"
+export PATH=$scratch/bin:$PATH
+run "$kataloop" logs latest
+exits "a run without a line" 0
+has "is said, and why" "$err" "kataloop: not read: the journal of here: No journal files were found." \
+    "kataloop: no lines in the time of run 2"
+ok "without an option that changes nothing" not grep -q since "$scratch/err"
+run "$kataloop" logs --follow
+exits "a journal that cannot be followed" 1
+has "is said with its cause" "$err" "journalctl ended (exit status 1): Failed to open the journal"
+
+mkdir "$scratch/elsewhere/deep"
+cd "$scratch/elsewhere/deep" || exit
+run "$kataloop" logs latest
+exits "a run's logs, asked for elsewhere" 0
+has "are those of its own host" "$err" "the journal of here"
+mv "$project/kataloop.yaml" "$project/moved.yaml"
+run "$kataloop" logs latest
+exits "whose file is gone" 2
+has "is said, with what to do" "$err" "kataloop: \`$project/kataloop.yaml\`, which says how to reach host \`here\`" \
+    "\`-f FILE\` names it where it is now"
+run "$kataloop" logs latest -f "$project/moved.yaml"
+exits "and done" 0
+cd "$project" || exit
+run "$kataloop" run -f moved.yaml
+run "$kataloop" results show
+has "a file named from here is found from elsewhere too" "$out" "file      $project/moved.yaml"
