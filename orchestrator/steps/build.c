@@ -33,20 +33,18 @@ static int output_state(struct exec *x, const struct plan_step *step, struct str
 }
 
 /* The compiler's errors, where its output has any, else its last lines. */
-static int build_failed(const struct exec *x, const struct command *cmd, struct run_result *r,
+static int build_failed(struct exec *x, const struct command *cmd, struct run_result *r,
                         struct error *err)
 {
     cleanup_strbuf struct strbuf errors = STRBUF_INIT;
     step_compiler_errors(strbuf_str(&r->err), SHOWN_ERRORS, &errors);
     if (errors.len == 0)
         step_compiler_errors(strbuf_str(&r->out), SHOWN_ERRORS, &errors);
-    if (errors.len == 0) {
-        transport_status_error(cmd, r, "the build failed", err);
-    } else {
-        strbuf_rtrim(&errors);
-        error_set(err, ERR_FAILED, "the build failed (exit status %d):\n%s", r->status.code,
-                  strbuf_str(&errors));
-    }
+    if (errors.len == 0)
+        return step_command_failed(x, cmd, r, "the build failed", err);
+    strbuf_rtrim(&errors);
+    error_set(err, ERR_FAILED, "the build failed (exit status %d):\n%s", r->status.code,
+              strbuf_str(&errors));
     return error_hint(err, "its whole output is in %s; nothing on the host was replaced",
                       x->run_folder);
 }

@@ -23,6 +23,53 @@ void step_environment(const struct value *map, struct strv *ret)
         strv_printf(ret, "%s=%s", map->keys[i], map->items[i]->text ? map->items[i]->text : "");
 }
 
+/* 1: it is, 0: it is not. */
+static int is_folder(struct exec *x, const char *path, struct error *err)
+{
+    cleanup_strv struct strv argv = STRV_INIT;
+    strv_push_all(&argv, "test", "-d", path, NULL);
+    const struct command cmd = {.argv = &argv};
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    if (exec_run_command(x, &cmd, &r, err) < 0)
+        return -1;
+    return r.status.code == 0;
+}
+
+int step_check_folder(struct exec *x, const char *folder, struct error *err)
+{
+    int there = is_folder(x, folder, err);
+    if (there != 0)
+        return there < 0 ? -1 : 0;
+    if (strcmp(folder, x->workspace) != 0) {
+        there = is_folder(x, x->workspace, err);
+        if (there < 0)
+            return -1;
+    }
+    if (there > 0) {
+        error_set(err, ERR_FAILED, "there is no folder `%s` on %s", folder,
+                  transport_name(x->host));
+        return error_hint(err, "`dir` is below the workspace, `%s`; what is synced there makes it",
+                          x->workspace);
+    }
+    error_set(err, ERR_FAILED, "there is no workspace `%s` on %s", x->workspace,
+              transport_name(x->host));
+    return error_hint(err, "make the folder there, or set `workspace` of the host to where the "
+                           "sources lie");
+}
+
+int step_command_failed(struct exec *x, const struct command *cmd, const struct run_result *r,
+                        const char *what, struct error *err)
+{
+    /* What a host ends with where it cannot enter the folder, among other things. */
+    if (r->status.code == 126 && step_check_folder(x, cmd->dir, err) < 0)
+        return -1;
+    transport_status_error(cmd, r, what, err);
+    if (r->out.len + r->err.len == 0)
+        return error_hint(err, "it has printed nothing; it ran in `%s` on %s", cmd->dir,
+                          transport_name(x->host));
+    return error_hint(err, "its whole output is in %s", x->run_folder);
+}
+
 int step_stat_files(struct exec *x, const struct strv *paths, bool become, struct strbuf *ret,
                     struct error *err)
 {

@@ -14,6 +14,14 @@ void step_command(const struct value *command, struct strv *ret);
 /* A map of names to scalars as "NAME=value" entries. */
 void step_environment(const struct value *map, struct strv *ret);
 
+/* Is this folder of the host there? If not, -1 says whether it is the workspace that is missing. */
+int step_check_folder(struct exec *x, const char *folder, struct error *err);
+
+/* Why the user's command `cmd`, which has ended with another status than 0, has failed: its folder
+ * is not there, or `what`, its status and its last lines. Returns -1. */
+int step_command_failed(struct exec *x, const struct command *cmd, const struct run_result *r,
+                        const char *what, struct error *err);
+
 /* Append what identifies files of the host now, a line each: device, inode, size, change time,
  * path, through symbolic links. Nothing of one that is not there. */
 int step_stat_files(struct exec *x, const struct strv *paths, bool become, struct strbuf *ret,

@@ -35,7 +35,7 @@ static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, 
     if (exec_stream(x, &cmd, 8192, &r, err) < 0)
         return -1;
     if (r.status.code != 0)
-        return transport_status_error(&cmd, &r, "the command failed", err);
+        return step_command_failed(x, &cmd, &r, "the command failed", err);
     return 0;
 }
 

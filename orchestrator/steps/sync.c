@@ -121,29 +121,13 @@ static void on_progress(void *data, const char *path, int percent)
         p->failed = exec_progress(p->x, path, percent, percent < 0 ? -1 : 100, &p->err);
 }
 
-static int check_workspace(struct exec *x, struct error *err)
-{
-    cleanup_strv struct strv argv = STRV_INIT;
-    strv_push_all(&argv, "test", "-d", x->workspace, NULL);
-    const struct command cmd = {.argv = &argv};
-    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    if (exec_run_command(x, &cmd, &r, err) < 0)
-        return -1;
-    if (r.status.code == 0)
-        return 0;
-    error_set(err, ERR_FAILED, "there is no workspace `%s` on %s", x->workspace,
-              transport_name(x->host));
-    return error_hint(err, "make the folder there, or set `workspace` of the host to where the "
-                           "sources lie");
-}
-
 static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, struct error *err)
 {
     cleanup_free char *from = path_join(x->folder, value_get_string(step->args, "from"));
     cleanup_free char *to = target_path(x, step);
     cleanup_strv struct strv exclude = STRV_INIT;
     excludes_of(step, &exclude);
-    if (check_workspace(x, err) < 0)
+    if (step_check_folder(x, x->workspace, err) < 0)
         return -1;
     const struct rsync_job job = {
         .from = from,

@@ -258,3 +258,32 @@ cd "$project" || exit
 run "$kataloop" run -f moved.yaml
 run "$kataloop" results show
 has "a file named from here is found from elsewhere too" "$out" "file      $project/moved.yaml"
+
+# --- steps whose command cannot start, or fails -------------------------------------------------------
+
+workflow 'run: {command: echo hello, dir: not/there}'
+run "$kataloop" run
+exits "a folder that is not there" 1
+has "is named, with what to do" "$err" "there is no folder \`$work/not/there\` on here" \
+    "hint: \`dir\` is below the workspace, \`$work\`"
+workflow 'build: b'
+echo 'builds: {b: {dir: not/there, run: make}}' >>kataloop.yaml
+run "$kataloop" run
+has "a build's too" "$err" "there is no folder \`$work/not/there\` on here"
+mv "$work" "$work.away"
+for step in 'run: echo hello' 'run: {command: echo hello, dir: sub}' 'sync: src/'; do
+    workflow "$step"
+    run "$kataloop" run
+    exits "no workspace ($step)" 1
+    has "is said, with what to do" "$err" "there is no workspace \`$work\` on here" "hint: make the folder there"
+done
+mv "$work.away" "$work"
+workflow 'run: echo oh; exit 7'
+run "$kataloop" run
+has "a command that fails says where its output is" "$err" "exit status 7: oh" "hint: its whole output is in $state/runs/"
+workflow 'run: exit 7'
+run "$kataloop" run
+has "or that there is none, and where it ran" "$err" "hint: it has printed nothing; it ran in \`$work\` on here"
+workflow 'run: exit 126'
+run "$kataloop" run
+has "126 is a status like any other" "$err" "exit status 126"
