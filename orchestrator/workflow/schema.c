@@ -53,14 +53,21 @@ void schema_unknown(struct diagnostics *problems, struct span where, const char 
 }
 
 static void unknown_key(const struct value *map, size_t i, const struct field *fields,
-                        const char *what, struct diagnostics *problems)
+                        const struct field *beside, const char *what, struct diagnostics *problems)
 {
+    const struct field *const tables[] = {fields, beside};
     const char *known[64];
     size_t n = 0;
-    for (const struct field *f = fields; f->name && n < ARRAY_SIZE(known); f++)
-        known[n++] = f->name;
+    for (size_t t = 0; t < ARRAY_SIZE(tables); t++)
+        for (const struct field *f = tables[t]; f && f->name && n < ARRAY_SIZE(known); f++)
+            known[n++] = f->name;
     cleanup_free char *message = xasprintf("%s has no key `%s`", what, map->keys[i]);
-    schema_unknown(problems, map->key_spans[i], message, map->keys[i], known, n);
+    if (!beside || !schema_field(beside, map->keys[i])) {
+        schema_unknown(problems, map->key_spans[i], message, map->keys[i], known, n);
+        return;
+    }
+    diagnostics_add(problems, map->key_spans[i], "%s", message);
+    diagnostics_hint(problems, "`%s` stands beside what says the kind, not below it", map->keys[i]);
 }
 
 static bool check_reference(const struct value *v, const struct field *field,
@@ -256,11 +263,10 @@ static struct value *list_of_one(const struct value *v)
 static struct value *apply_field(const struct value *v, const struct field *field,
                                  const struct schema_scope *scope, struct diagnostics *problems)
 {
-    struct schema_scope plain = scope ? *scope : (struct schema_scope){0};
-    if (field->flags & FIELD_PLAIN) {
-        plain.plain = true;
-        scope = &plain;
-    }
+    struct schema_scope inner = scope ? *scope : (struct schema_scope){0};
+    inner.plain = inner.plain || (field->flags & FIELD_PLAIN);
+    inner.beside = NULL;
+    scope = &inner;
     switch (field->type) {
     case FIELD_MAP:
         return schema_apply(v, field->sub, field->name, scope, problems);
@@ -335,7 +341,7 @@ struct value *schema_apply(const struct value *v, const struct field *fields, co
         for (size_t i = 0; i < v->len; i++) {
             const struct field *field = schema_field(fields, v->keys[i]);
             if (!field)
-                unknown_key(v, i, fields, what, problems);
+                unknown_key(v, i, fields, scope ? scope->beside : NULL, what, problems);
             else if (v->items[i]->kind == VALUE_NULL)
                 diagnostics_add(problems, v->key_spans[i], "`%s` has no value", v->keys[i]);
             else

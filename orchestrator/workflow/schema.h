@@ -60,6 +60,7 @@ struct schema_scope {
     const struct value *params; /* names that variables may have: a map's keys; NULL: any */
     bool expanded;              /* variables have their values: what looks like one now is text */
     bool plain;                 /* below a FIELD_PLAIN */
+    const struct field *beside; /* further keys of what the map stands in; NULL: none */
 };
 
 /* Check `v` against a table: a copy with shorthands written out and defaults filled in, which the

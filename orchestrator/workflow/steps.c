@@ -114,13 +114,15 @@ static struct value *step_apply(const struct value *step, const struct schema_sc
     const char *kind = kind_of(step, problems);
     if (!kind)
         return NULL;
+    struct schema_scope own = scope ? *scope : (struct schema_scope){0};
+    own.beside = steps_common_fields;
     struct value *common = value_new_map(step->span);
     struct value *gathered = gather(step, kind, common, problems);
     cleanup_free char *what = xasprintf("step `%s`", kind);
     struct value *result = schema_apply(common, steps_common_fields, what, scope, problems);
     value_set(result, "kind", step->span, value_new_scalar(kind, step->span));
     value_set(result, "args", step->span,
-              schema_apply(gathered, steps_fields(kind), what, scope, problems));
+              schema_apply(gathered, steps_fields(kind), what, &own, problems));
     value_free(common);
     value_free(gathered);
     return result;

@@ -287,3 +287,13 @@ has "or that there is none, and where it ran" "$err" "hint: it has printed nothi
 workflow 'run: exit 126'
 run "$kataloop" run
 has "126 is a status like any other" "$err" "exit status 126"
+
+# --- keys that every step may have --------------------------------------------------------------------
+
+workflow 'run: echo hello' '  timout: 5s' 'run: {command: echo hello, timeout: 5s}'
+sed -i 's/^      -   timout/        timout/' kataloop.yaml
+run "$kataloop" plan
+exits "a key of all steps, misspelt or misplaced" 2
+has "is known" "$err" 'kataloop.yaml:8:9: error: step `run` has no key `timout`' '= did you mean `timeout`?' \
+    'kataloop.yaml:9:36: error: step `run` has no key `timeout`' \
+    '= `timeout` stands beside what says the kind, not below it'

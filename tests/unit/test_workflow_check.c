@@ -179,7 +179,7 @@ static void steps_say_what_they_are(void **state)
                     "f.yaml:11:9: error: step `run` has no key `rn`\n"
                     "   11 |         rn: y\n"
                     "      |         ^\n"
-                    "      = known: command, dir, become, env\n"
+                    "      = known: command, dir, become, env, name, timeout\n"
                     "f.yaml:12:19: error: no entry of `workflows` is called `none`\n"
                     "   12 |       - workflow: none\n"
                     "      |                   ^\n"
