@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/text.h"
 #include "cmd/session.h"
 #include "exec/forecast.h"
 #include "report/sink_terminal.h"
@@ -41,8 +42,10 @@ static void print_text(const struct plan *p, const struct forecast *f, int width
     }
     cleanup_strbuf struct strbuf text = STRBUF_INIT;
     table_print(t, 0, width, &text);
-    printf("workflow %s of %s on %s\n%s", p->workflow, p->file->path, p->host_name,
-           strbuf_str(&text));
+    cleanup_free char *head =
+        xasprintf("workflow %s of %s on %s", p->workflow, p->file->path, p->host_name);
+    cleanup_free char *clean = text_clean_string(head);
+    printf("%s\n%s", clean, strbuf_str(&text));
 }
 
 static int print_json(const struct plan *p, const struct forecast *f, struct error *err)

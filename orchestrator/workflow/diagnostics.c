@@ -115,12 +115,10 @@ static void excerpt(const char *line, size_t len, const struct span *where, stru
     from = character_start(line, from);
     to = to < len ? character_start(line, to) : len;
 
-    strbuf_printf(ret, "%5d | ", where->line);
-    for (size_t i = from; i < to; i++) {
-        unsigned char c = (unsigned char)line[i];
-        strbuf_putc(ret, c == '\t' ? ' ' : c < 0x20 || c == 0x7f ? '?' : (char)c);
-    }
-    strbuf_puts(ret, "\n      | ");
+    cleanup_free char *shown = xstrndup(line + from, to - from);
+    for (char *tab = shown; (tab = strchr(tab, '\t'));)
+        *tab = ' ';
+    strbuf_printf(ret, "%5d | %s\n      | ", where->line, clean(shown));
     for (size_t i = from; i < column; i++)
         if (((unsigned char)line[i] & 0xc0) != 0x80)
             strbuf_putc(ret, ' ');
@@ -139,7 +137,8 @@ void diagnostics_format(const struct diagnostics *d, struct strbuf *ret)
 {
     for (size_t i = 0; i < d->len; i++) {
         const struct diagnostic *problem = &d->items[i];
-        strbuf_printf(ret, "%s:%d:%d: error: %s\n", problem->where.file, problem->where.line,
+        cleanup_free char *file = clean(xstrdup(problem->where.file));
+        strbuf_printf(ret, "%s:%d:%d: error: %s\n", file, problem->where.line,
                       problem->where.column, problem->message);
         size_t len = 0;
         const char *text = text_of(d, problem->where.file);

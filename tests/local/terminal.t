@@ -27,6 +27,7 @@ YAML
 begin_on() {
     columns=$1
     shift
+    : >"$scratch/raw" # now: who waits for a word does not see an earlier one
     python3 "$top/tests/e2e/on_terminal.py" 24 "$columns" '' '' "$@" >"$scratch/raw" 2>"$scratch/err" &
 }
 end_on() {
@@ -140,3 +141,27 @@ for verb in 'run -h' doctor; do
 done
 on 40 "$kataloop" results
 ok "results: what has no room is left out" not grep -q '…$' <<<"$(head -1 <<<"$out")"
+
+# What a file calls things cannot move the cursor, whoever shows it.
+odd=$'odd\e[2J.yaml'
+cat >"$odd" <<YAML
+version: 1
+hosts: {"h\e[31m\nx": {ssh: local, workspace: $work, become: none}}
+workflows:
+  "w\e[2Jz":
+    host: "h\e[31m\nx"
+    steps:
+      - {run: "true", name: "s\e[1A\x9b1A"}
+YAML
+for verb in plan run results 'results show' doctor 'plan nowhere'; do
+    file=(-f "$odd")
+    [[ $verb == results* ]] && file=()
+    # shellcheck disable=SC2086 # words
+    run "$kataloop" $verb "${file[@]}"
+    ok "$verb: no escape sequence of a name" not grep -q $'\e\|\xc2\x9b' <<<"$out$err"
+done
+has "names are shown without" "$err" 'has no workflow `nowhere`' 'it has: wz'
+printf 'version: 1\nh\xc2\x9b31m\e[31mosts: {}\n' >"$odd"
+run "$kataloop" plan -f "$odd"
+exits "a file that is wrong" 2
+ok "its text cannot either" not grep -q $'\e\|\xc2\x9b' <<<"$out$err"
