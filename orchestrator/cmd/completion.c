@@ -13,10 +13,30 @@ static const struct verb_option options[] = {OPTION_END};
 /* What every verb has besides its own. */
 static const struct verb_option help_option = {'h', "help", NULL, "what the verb does"};
 
-/* Does it take the name of a file? */
-static bool takes_file(const struct verb_option *o)
+/* A word of help that stands for the name of a file. */
+static bool is_file(const char *word, size_t len)
 {
-    return o->value && strcmp(o->value, "FILE") == 0;
+    static const char *const names[] = {"FILE", "BUNDLE"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (strlen(names[i]) == len && strncmp(word, names[i], len) == 0)
+            return true;
+    return false;
+}
+
+static bool option_takes_file(const struct verb_option *o)
+{
+    return o->value && is_file(o->value, strlen(o->value));
+}
+
+static bool verb_takes_file(const struct verb *v)
+{
+    for (const char *p = v->synopsis; *p;) {
+        size_t len = strcspn(p, " []|");
+        if (is_file(p, len))
+            return true;
+        p += len + (p[len] != '\0');
+    }
+    return false;
 }
 
 /* The words of the synopsis that are typed as they are ("exec CONTAINER" has one), each with a
@@ -67,7 +87,7 @@ static void bash_value_patterns(const struct verb *v, bool files)
 {
     const char *between = "";
     for (const struct verb_option *o = v->options; o->name; o++) {
-        if (!o->value || takes_file(o) != files)
+        if (!o->value || option_takes_file(o) != files)
             continue;
         printf("%s%s:--%s", between, v->name, o->name);
         between = "|";
@@ -75,15 +95,18 @@ static void bash_value_patterns(const struct verb *v, bool files)
             printf("|%s:-%c", v->name, o->letter);
     }
     if (*between)
-        printf(files ? ") mapfile -t COMPREPLY < <(compgen -f -- \"$word\"); return ;;\n"
-                     : ") return ;;\n");
+        printf(files ? ") _kataloop_files; return ;;\n" : ") return ;;\n");
 }
 
 static void print_bash(void)
 {
     printf("# bash completion of kataloop\n"
+           "_kataloop_files() {\n" /* readline quotes names, and knows folders */
+           "    compopt -o filenames 2>/dev/null\n"
+           "    mapfile -t -O \"${#COMPREPLY[@]}\" COMPREPLY < <(compgen -f -- \"$word\")\n"
+           "}\n"
            "_kataloop() {\n"
-           "    local word=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} words=''\n"
+           "    local word=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} words='' files=''\n"
            "    COMPREPLY=()\n"
            "    case $verb:${COMP_WORDS[COMP_CWORD - 1]} in\n");
     for (size_t i = 0; verbs[i]; i++) {
@@ -106,11 +129,12 @@ static void print_bash(void)
             continue;
         printf("        %s) words='", verbs[i]->name);
         bash_words(verbs[i]);
-        printf("' ;;\n");
+        printf(verb_takes_file(verbs[i]) ? "' files=yes ;;\n" : "' ;;\n");
     }
     printf("        esac\n"
            "    fi\n"
            "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"
+           "    [ -z \"$files\" ] || _kataloop_files\n"
            "}\n"
            "complete -F _kataloop kataloop\n");
 }
@@ -126,9 +150,9 @@ static void zsh_option(const struct verb_option *o)
         printf(" '--%s[", o->name);
     put_quoted(o->help, "[]:\\");
     printf("]%s%s%s'", o->value ? ":" : "", o->value ? o->value : "",
-           !o->value       ? ""
-           : takes_file(o) ? ":_files"
-                           : ":");
+           !o->value              ? ""
+           : option_takes_file(o) ? ":_files"
+                                  : ":");
 }
 
 static void print_zsh(void)
@@ -164,6 +188,8 @@ static void print_zsh(void)
         zsh_option(&help_option);
         if (words.len > 0)
             printf(" '*:argument:(%s)'", strbuf_str(&words));
+        else if (verb_takes_file(v))
+            printf(" '*:argument:_files'");
         printf(" ;;\n");
     }
     printf("    esac\n"
@@ -184,7 +210,7 @@ static void fish_option(const char *verb, const struct verb_option *o)
     if (o->letter)
         printf(" -s %c", o->letter);
     if (o->value)
-        fputs(takes_file(o) ? " -r -F" : " -x", stdout);
+        fputs(option_takes_file(o) ? " -r -F" : " -x", stdout);
     fputs(" -d '", stdout);
     put_quoted(o->help, "\\");
     fputs("'\n", stdout);
@@ -206,6 +232,8 @@ static void print_fish(void)
         if (words.len > 0)
             printf("complete -c kataloop -n '__fish_seen_subcommand_from %s' -a '%s'\n", v->name,
                    strbuf_str(&words));
+        if (verb_takes_file(v))
+            printf("complete -c kataloop -n '__fish_seen_subcommand_from %s' -F\n", v->name);
         for (const struct verb_option *o = v->options; o->name; o++)
             fish_option(v->name, o);
         fish_option(v->name, &help_option);

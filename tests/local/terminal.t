@@ -165,3 +165,25 @@ printf 'version: 1\nh\xc2\x9b31m\e[31mosts: {}\n' >"$odd"
 run "$kataloop" plan -f "$odd"
 exits "a file that is wrong" 2
 ok "its text cannot either" not grep -q $'\e\|\xc2\x9b' <<<"$out$err"
+
+# Completion, by a shell on a terminal: what it makes of what is typed.
+"$kataloop" completion bash >"$scratch/completion.bash"
+ok "bash reads its completion" bash -n "$scratch/completion.bash"
+cat >"$scratch/rc" <<BASH
+source '$scratch/completion.bash'
+kataloop() { printf '[%s]' "\$@" && echo; }
+bind 'set enable-bracketed-paste off'
+PS1='type: '
+BASH
+mkdir -p 'a folder'
+touch 'my file.yaml' 'a folder/it.yaml' case.evidence
+# typed LINE: the words that bash makes of it, tabs and all.
+typed() {
+    python3 "$top/tests/e2e/on_terminal.py" 24 80 'type: ' "$1\nexit\n" \
+        bash --noprofile --rcfile "$scratch/rc" -i | grep -o '^\[.*\]'
+}
+is "bash completes the name of a file, quoted" "$(typed 'kataloop run -f my\t')" '[run][-f][my file.yaml]'
+is "and goes on within a folder" "$(typed 'kataloop run -f a\tit\t')" '[run][-f][a folder/it.yaml]'
+is "diagnose: a bundle too" "$(typed 'kataloop diagnose ca\t')" '[diagnose][case.evidence]'
+is "and its words" "$(typed 'kataloop diagnose --comp\t')" '[diagnose][--compare]'
+is "elsewhere no file" "$(typed 'kataloop results ca\t')" '[results][ca]'
