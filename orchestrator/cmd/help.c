@@ -99,7 +99,10 @@ void help_print(void)
     for (size_t i = 0; verbs[i]; i++)
         if (!verbs[i]->hidden)
             print_entry(verbs[i]->name, 10, verbs[i]->help);
-    printf("\n`kataloop VERB -h` says more about a verb.\n\n");
+    putchar('\n');
+    print_wrapped(
+        "`kataloop VERB -h` says more about a verb, `kataloop --version` which one this is.", 0);
+    putchar('\n');
     printf("exit codes: ");
     print_wrapped("0 ok, 1 a step failed, 2 usage or configuration, "
                   "4 a hang, 5 the host could not be reached, 130 interrupted and cleaned up",
