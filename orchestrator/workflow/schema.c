@@ -125,7 +125,10 @@ bool schema_check_scalar(const struct value *v, const struct field *field,
             strcmp(v->text, "true") == 0 || strcmp(v->text, "false") == 0 ? NULL : "true or false";
         break;
     case FIELD_DURATION:
-        expected = parse_duration(v->text, &n) ? NULL : "a duration, like 10s, 200ms or 2m";
+        if (!parse_duration(v->text, &n))
+            expected = "a duration, like 10s, 200ms or 2m";
+        else if (n == 0 && scope) /* without an end, or over at once? A parameter may be 0 */
+            expected = "more than 0";
         break;
     case FIELD_MODE:
         expected = parse_mode(v->text, &mode) ? NULL : "a file mode in octal, like \"0755\"";

@@ -69,7 +69,8 @@ struct schema_scope {
  * more when the plan has put the variable's value in its place. */
 struct value *schema_apply(const struct value *v, const struct field *fields, const char *what,
                            const struct schema_scope *scope, struct diagnostics *problems);
-/* Does this text, as the value of `field`, hold? Adds a problem where it does not. */
+/* Does this text, as the value of `field`, hold? Adds a problem where it does not. No scope:
+ * `field` is a recipe's parameter. */
 bool schema_check_scalar(const struct value *v, const struct field *field,
                          const struct schema_scope *scope, struct diagnostics *problems);
 /* Add the problem that `name` is unknown, with the nearest of `known` as a hint, or all of them. */

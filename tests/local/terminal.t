@@ -187,3 +187,13 @@ is "and goes on within a folder" "$(typed 'kataloop run -f a\tit\t')" '[run][-f]
 is "diagnose: a bundle too" "$(typed 'kataloop diagnose ca\t')" '[diagnose][case.evidence]'
 is "and its words" "$(typed 'kataloop diagnose --comp\t')" '[diagnose][--compare]'
 is "elsewhere no file" "$(typed 'kataloop results ca\t')" '[results][ca]'
+
+has "the version can be asked for, and help says how" "$("$kataloop" --help)" '`kataloop --version`'
+ok "so does the manual" grep -q -- '--version' "$top/docs/man/kataloop.1.scd"
+
+# A limit of nothing.
+workflow 'run: "true"' '  timeout: 0'
+sed -i 's/^      -   timeout/        timeout/' kataloop.yaml
+run "$kataloop" plan
+exits "a time-out of 0" 2
+has "is no time-out, and its place is said" "$err" 'kataloop.yaml:9:18: error: `timeout` must be more than 0, not `0`'
