@@ -120,6 +120,11 @@ static void write_config(const struct ssh_place *p)
                   "Host *\n  User %s\n  IdentityFile %s/ed25519\n  IdentityAgent none\n"
                   "  UserKnownHostsFile %s/known\n  GlobalKnownHostsFile /dev/null\n",
                   p->main.port, p->behind.port, login_name(), p->folder, p->folder);
+    if (p->slow.pid > 0)
+        strbuf_printf(&b,
+                      "Host slow\n  HostName 127.0.0.1\n  Port %d\n"
+                      "Host far\n  HostName 127.0.0.1\n  Port %d\n  ProxyJump slow\n",
+                      p->slow.port, p->behind.port);
     cleanup_free char *path = in_place(p, "config");
     write_text(path, strbuf_str(&b));
 }
@@ -128,10 +133,13 @@ void ssh_place_know(struct ssh_place *p)
 {
     cleanup_free char *host = in_place(p, "host.pub");
     cleanup_free char *key = text_of(host);
-    cleanup_free char *both =
-        xasprintf("[127.0.0.1]:%d %s[127.0.0.1]:%d %s", p->main.port, key, p->behind.port, key);
+    const int ports[] = {p->main.port, p->behind.port, p->slow.port};
+    cleanup_strbuf struct strbuf all = STRBUF_INIT;
+    for (size_t i = 0; i < ARRAY_SIZE(ports); i++)
+        if (ports[i] > 0)
+            strbuf_printf(&all, "[127.0.0.1]:%d %s", ports[i], key);
     cleanup_free char *known = in_place(p, "known");
-    write_text(known, both);
+    write_text(known, strbuf_str(&all));
 }
 
 /* --- servers -----------------------------------------------------------------------------------
@@ -274,9 +282,17 @@ int ssh_place_make(struct ssh_place *p)
     return 0;
 }
 
+void ssh_place_slow(struct ssh_place *p)
+{
+    slow_link_start(&p->slow, p->main.port);
+    write_config(p);
+    ssh_place_know(p);
+}
+
 void ssh_place_remove(struct ssh_place *p)
 {
     struct error err = ERROR_INIT;
+    slow_link_stop(&p->slow);
     sshd_stop(&p->main);
     sshd_stop(&p->behind);
     if (fs_remove_tree(p->folder, &err) < 0)

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "base/strbuf.h"
+#include "tests/unit/support/slow_link.h"
 
 /* A folder with what the servers and their clients need: host keys `host` and `other`, user keys
  * `ed25519`, `ecdsa`, `rsa`, `locked` (its passphrase is LOCKED_PASSPHRASE) and `stranger`, which
@@ -18,6 +19,7 @@ struct ssh_place {
         pid_t pid; /* 0: does not run */
         int port;
     } main, behind;
+    struct slow_link slow; /* to main */
 };
 
 #define LOCKED_PASSPHRASE "open sesame"
@@ -27,12 +29,14 @@ struct ssh_place {
  * output and returns -1. Everything else that fails ends the test. */
 int ssh_place_make(struct ssh_place *p);
 void ssh_place_remove(struct ssh_place *p);
+/* A slow line to `main`: `slow` in `config`, and `far`, which is `behind` by a jump over it. */
+void ssh_place_slow(struct ssh_place *p);
 /* The server's part of `place`, with that host key; a new port, and `config` says so. */
 void sshd_start(struct ssh_place *p, struct sshd *s, const char *host_key);
 void sshd_stop(struct sshd *s);
 /* End the connections the server has, but not the server: as a cut line looks from here. */
 void sshd_cut(const struct sshd *s);
-/* Make `known` hold the host keys of both servers. */
+/* Make `known` hold the host keys of both servers, and of the slow line where there is one. */
 void ssh_place_know(struct ssh_place *p);
 
 /* A path in the folder; the caller frees. */

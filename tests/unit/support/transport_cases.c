@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/alloc.h"
@@ -29,6 +30,35 @@ void run_shell(struct command cmd, const char *script, struct run_result *r)
     if (transport_run(case_host, &cmd, deadline_in(20 * NSEC_PER_SEC), r, &err) < 0)
         fail_msg("%s", err.message);
     assert_null(err.message); /* success leaves it alone */
+}
+
+struct proc *start_shell(struct command cmd, const char *script)
+{
+    cleanup_strv struct strv argv = STRV_INIT;
+    strv_push_all(&argv, "sh", "-c", script, NULL);
+    cmd.argv = &argv;
+    struct error err = ERROR_INIT;
+    struct proc *p = NULL;
+    if (proc_start(case_host, &cmd, &p, &err) < 0)
+        fail_msg("%s", err.message);
+    return p;
+}
+
+char *next_line(struct proc *p)
+{
+    struct error err = ERROR_INIT;
+    int64_t deadline = deadline_in(20 * NSEC_PER_SEC);
+    size_t index;
+    struct strbuf *out = proc_out(p);
+    while (!memchr(strbuf_str(out), '\n', out->len)) {
+        assert_false(proc_ended(p, NULL));
+        if (proc_wait_any(&p, 1, deadline, &index, &err) < 0)
+            fail_msg("%s", err.message);
+    }
+    size_t len = strcspn(out->data, "\n");
+    char *line = xstrndup(out->data, len);
+    strbuf_consume(out, len + 1);
+    return line;
 }
 
 static void outputs_are_apart_and_the_status_is_the_commands(void **state)

@@ -15,5 +15,9 @@ extern struct transport *case_host;
 const struct CMUnitTest *transport_cases(size_t *ret_n);
 /* Run `script` by the host's sh to its end; it fails the test where that is not possible. */
 void run_shell(struct command cmd, const char *script, struct run_result *r);
+/* Start it; the caller frees. */
+struct proc *start_shell(struct command cmd, const char *script);
+/* Wait for a whole line of its output, and take it; the caller frees. */
+char *next_line(struct proc *p);
 
 #endif

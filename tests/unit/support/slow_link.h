@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A line that takes little at a time, and gives back as fast as it can: what is sent over it stays
+ * half sent again and again. */
+#ifndef TESTS_SLOW_LINK_H
+#define TESTS_SLOW_LINK_H
+
+#include <sys/types.h>
+
+struct slow_link {
+    pid_t pid; /* 0: does not run */
+    int port;  /* where it listens, on 127.0.0.1 */
+};
+
+/* From a free port to `to_port` of this machine. It ends with the process that started it. */
+void slow_link_start(struct slow_link *l, int to_port);
+void slow_link_stop(struct slow_link *l);
+
+#endif
