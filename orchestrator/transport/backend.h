@@ -16,6 +16,7 @@ struct transport {
     char *name;   /* host_spec.name */
     char *become; /* host_spec.become, or NULL */
     bool lost;
+    bool sending;      /* input that a proc has given away has not left this machine yet */
     uint64_t activity; /* raised whenever something came that may be for any of the procs: then all
                           are pumped once more before anything is waited for */
     void (*tick)(void *data); /* transport_set_tick() */

@@ -37,10 +37,10 @@ struct channel {
     unsigned generation; /* of the connection it belongs to */
     int in_fd, out_fd;   /* pumped from and to; -1: none */
     struct strbuf out;   /* on its way to out_fd */
-    bool out_done, sent_eof;
-    char marker[40];    /* killable: the first line on stderr is this and the process group */
-    struct strbuf head; /* that line as it comes */
-    int64_t group;      /* process group on the host; 0: not known yet */
+    char marker[40];     /* killable: the first line on stderr is this and the process group */
+    struct strbuf head;  /* that line as it comes */
+    int64_t group;       /* process group on the host; 0: not known yet */
+    uint64_t turn;       /* of the session, when it sent last */
 };
 
 static struct ssh *ssh_of(const struct transport *t)
@@ -220,11 +220,7 @@ static size_t ssh_pollfds(struct proc *p, struct pollfd fds[PROC_POLLFDS])
     size_t n = 0;
     if (p->ended || is_gone(p->transport, c))
         return 0;
-    int directions = libssh2_session_block_directions(s->session);
-    short events = POLLIN;
-    if (directions & LIBSSH2_SESSION_BLOCK_OUTBOUND)
-        events |= POLLOUT;
-    fds[n++] = (struct pollfd){.fd = s->fd, .events = events};
+    fds[n++] = (struct pollfd){.fd = s->fd, .events = ssh_poll_events(s)};
     if (c->in_fd >= 0 && p->in.len < QUEUE)
         fds[n++] = (struct pollfd){.fd = c->in_fd, .events = POLLIN};
     if (c->out_fd >= 0 && c->out.len > 0)
@@ -252,28 +248,41 @@ static void fill_input(struct proc *p, struct channel *c)
     }
 }
 
+/* While something is unsent a command may put one packet behind it: else the one that is asked
+ * first would keep the others from sending. */
+static bool may_send(const struct ssh *s, struct channel *c)
+{
+    if (ssh_has_unsent(s) && c->turn == s->turn)
+        return false;
+    c->turn = s->turn;
+    return true;
+}
+
 static int send_input(struct proc *p, struct channel *c, struct error *err)
 {
+    static const char what[] = "sending a command's input";
+    const struct ssh *s = ssh_of(p->transport);
     fill_input(p, c);
     size_t sent = 0;
     ssize_t rc = 0;
-    while (sent < p->in.len) {
+    while (sent < p->in.len && may_send(s, c)) {
         rc = libssh2_channel_write(c->channel, p->in.data + sent, p->in.len - sent);
-        if (rc < 0)
+        if (rc <= 0)
             break;
         sent += (size_t)rc;
     }
     strbuf_consume(&p->in, sent);
-    if (rc < 0 && is_lost_code((int)rc))
-        return lost(p->transport, err);
-    if (rc < 0 && rc != LIBSSH2_ERROR_EAGAIN) { /* it reads no more, which is its right */
-        strbuf_truncate(&p->in, 0);
+    if (rc == LIBSSH2_ERROR_CHANNEL_CLOSED || rc == LIBSSH2_ERROR_CHANNEL_EOF_SENT) {
+        strbuf_truncate(&p->in, 0); /* it reads no more, which is its right */
         p->stdin_closed = true;
+    } else if (rc < 0 && rc != LIBSSH2_ERROR_EAGAIN) {
+        return failed(p->transport, (int)rc, what, err);
     }
-    if (p->in.len == 0 && p->stdin_ends && !p->stdin_closed &&
-        libssh2_channel_send_eof(c->channel) != LIBSSH2_ERROR_EAGAIN)
-        p->stdin_closed = true;
-    return 0;
+    if (p->in.len > 0 || !p->stdin_ends || p->stdin_closed)
+        return 0;
+    rc = libssh2_channel_send_eof(c->channel);
+    p->stdin_closed = rc == 0;
+    return rc == 0 || rc == LIBSSH2_ERROR_EAGAIN ? 0 : failed(p->transport, (int)rc, what, err);
 }
 
 /* Take what is there of one stream. `max`: bytes; *ret_got: anything? */
@@ -353,16 +362,16 @@ static int ssh_pump(struct proc *p, struct error *err)
     struct transport *t = p->transport;
     if (is_gone(t, c))
         return gone(t, err);
+    ssh_flush(ssh_of(t));
     int seconds;
     if (libssh2_keepalive_send(ssh_of(t)->session, &seconds) == LIBSSH2_ERROR_SOCKET_SEND)
         return lost(t, err);
     if (!p->stdin_closed && send_input(p, c, err) < 0)
         return -1;
-    struct strbuf *out = c->out_fd >= 0 || c->out_done ? &c->out : &p->out;
+    t->sending = ssh_has_unsent(ssh_of(t));
     flush_output(c);
-    bool had_fd = c->out_fd >= 0;
-    if ((!had_fd || c->out.len < QUEUE) &&
-        take_stream(p, c, 0, had_fd ? &c->out : out, QUEUE, err) < 0)
+    struct strbuf *out = c->out_fd >= 0 ? &c->out : &p->out;
+    if ((c->out_fd < 0 || c->out.len < QUEUE) && take_stream(p, c, 0, out, QUEUE, err) < 0)
         return -1;
     flush_output(c);
     if (take_stream(p, c, SSH_EXTENDED_DATA_STDERR, &p->err, QUEUE, err) < 0)

@@ -15,7 +15,11 @@
 
 #define DEFAULT_TIMEOUT (20 * NSEC_PER_SEC)
 
-enum { KEEPALIVE_SECONDS = 15, MOST_JUMPS = 8 };
+enum {
+    KEEPALIVE_SECONDS = 15,
+    MOST_JUMPS = 8,
+    UNSENT_MAX = 16 << 20, /* a packet for each command, and what a host asks that reads nothing */
+};
 
 int ssh_error(struct ssh *s, const char *what, struct error *err)
 {
@@ -29,16 +33,13 @@ int ssh_error(struct ssh *s, const char *what, struct error *err)
 
 int ssh_wait(struct ssh *s, int64_t deadline, const char *what, struct error *err)
 {
-    int directions = libssh2_session_block_directions(s->session);
-    for (const struct ssh *hop = s->jump; hop; hop = hop->jump)
-        directions |= libssh2_session_block_directions(hop->session);
-    short events = (directions & LIBSSH2_SESSION_BLOCK_OUTBOUND ? POLLOUT : 0) |
-                   (directions & LIBSSH2_SESSION_BLOCK_OUTBOUND &&
-                            !(directions & LIBSSH2_SESSION_BLOCK_INBOUND)
-                        ? 0
-                        : POLLIN);
-    struct pollfd fds[] = {{.fd = s->fd, .events = events}, {.fd = cancel_fd(), .events = POLLIN}};
-    if (poll(fds, ARRAY_SIZE(fds), deadline_poll_ms(deadline)) < 0 && errno != EINTR)
+    uint64_t before = *s->activity;
+    ssh_flush(s);
+    /* What has come in meanwhile, or that nothing will, is for the call that is made again. */
+    bool news = s->broken || *s->activity != before;
+    struct pollfd fds[] = {{.fd = s->fd, .events = ssh_poll_events(s)},
+                           {.fd = cancel_fd(), .events = POLLIN}};
+    if (poll(fds, ARRAY_SIZE(fds), news ? 0 : deadline_poll_ms(deadline)) < 0 && errno != EINTR)
         return error_set_errno(err, errno, "waiting for %s", s->settings.host);
     if (cancel_check(err) < 0)
         return -1;
@@ -49,13 +50,16 @@ int ssh_wait(struct ssh *s, int64_t deadline, const char *what, struct error *er
 }
 
 /* --- the bytes below the session ---------------------------------------------------------------
- */
+ *
+ * libssh2 talks to the agent by these two as well: then `fd` is the agent's. */
 
 static ssize_t on_receive(libssh2_socket_t fd, void *buffer, size_t len, int flags, void **abstract)
 {
     struct ssh *s = *abstract;
     ssize_t n;
-    if (s->tunnel) {
+    if (fd == s->fd && s->broken)
+        return -ECONNRESET;
+    if (fd == s->fd && s->tunnel) {
         n = libssh2_channel_read(s->tunnel, buffer, len);
         if (n == LIBSSH2_ERROR_EAGAIN)
             return -EAGAIN;
@@ -66,21 +70,71 @@ static ssize_t on_receive(libssh2_socket_t fd, void *buffer, size_t len, int fla
         if (n < 0)
             return -errno;
     }
-    if (n > 0 && s->activity)
+    if (n > 0 && fd == s->fd)
         ++*s->activity;
     return n;
+}
+
+/* Bytes that were taken; 0: none now; -1: none any more. */
+static ssize_t send_some(struct ssh *s, const char *data, size_t len)
+{
+    if (s->tunnel) {
+        if (ssh_has_unsent(s->jump))
+            return 0;
+        ssize_t n = libssh2_channel_write(s->tunnel, data, len);
+        return n == LIBSSH2_ERROR_EAGAIN ? 0 : n < 0 ? -1 : n;
+    }
+    ssize_t n = send(s->fd, data, len, MSG_NOSIGNAL);
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : -1;
+    return n;
+}
+
+void ssh_flush(struct ssh *s)
+{
+    size_t sent = 0;
+    if (s->jump) {
+        ssh_flush(s->jump);
+        s->broken = s->broken || s->jump->broken;
+    }
+    while (!s->broken && sent < s->unsent.len) {
+        ssize_t n = send_some(s, s->unsent.data + sent, s->unsent.len - sent);
+        if (n == 0)
+            break;
+        if (n < 0)
+            s->broken = true;
+        else
+            sent += (size_t)n;
+    }
+    strbuf_consume(&s->unsent, sent);
+    if (sent > 0 && s->unsent.len == 0)
+        s->turn++;
+}
+
+bool ssh_has_unsent(const struct ssh *s)
+{
+    return s->unsent.len > 0 || (s->jump && ssh_has_unsent(s->jump));
+}
+
+short ssh_poll_events(const struct ssh *s)
+{
+    while (s->jump) /* what a tunnel does not take waits for the socket, or for the hop's word */
+        s = s->jump;
+    return POLLIN | (s->unsent.len > 0 ? POLLOUT : 0);
 }
 
 static ssize_t on_send(libssh2_socket_t fd, const void *buffer, size_t len, int flags,
                        void **abstract)
 {
     struct ssh *s = *abstract;
-    if (s->tunnel) {
-        ssize_t n = libssh2_channel_write(s->tunnel, buffer, len);
-        return n == LIBSSH2_ERROR_EAGAIN ? -EAGAIN : n < 0 ? -ECONNRESET : n;
+    if (fd != s->fd) {
+        ssize_t n = send(fd, buffer, len, flags | MSG_NOSIGNAL);
+        return n < 0 ? -errno : n;
     }
-    ssize_t n = send(fd, buffer, len, flags | MSG_NOSIGNAL);
-    return n < 0 ? -errno : n;
+    strbuf_add(&s->unsent, buffer, len);
+    ssh_flush(s);
+    s->broken = s->broken || s->unsent.len > UNSENT_MAX;
+    return s->broken ? -ECONNRESET : (ssize_t)len;
 }
 
 /* --- opening -----------------------------------------------------------------------------------
@@ -103,6 +157,7 @@ void ssh_free(struct ssh *s)
     else if (s->fd >= 0)
         close(s->fd); /* everything that mattered was answered */
     ssh_settings_release(&s->settings);
+    strbuf_release(&s->unsent);
     free(s);
 }
 
@@ -161,7 +216,7 @@ static int open_jump(struct ssh *s, const struct host_spec *spec, int depth, str
     hop.identity = NULL;
     cleanup_free char *before =
         comma ? xstrndup(s->settings.jump, (size_t)(comma - s->settings.jump)) : NULL;
-    if (open_hop(&hop, before, depth + 1, NULL, &s->jump, err) < 0)
+    if (open_hop(&hop, before, depth + 1, s->activity, &s->jump, err) < 0)
         return error_wrap(err, "jumping through %s", hop.destination);
     s->fd = s->jump->fd;
     return 0;

@@ -14,16 +14,29 @@ struct ssh {
     int fd;                  /* the socket; of the first hop where there are jumps. Owned by that */
     struct ssh *jump;        /* the hop before, owned; NULL: none */
     LIBSSH2_CHANNEL *tunnel; /* of the hop before: what this session runs over */
+    struct strbuf unsent; /* packets, as bytes, that the socket or the tunnel has not taken yet */
+    uint64_t turn;        /* raised whenever `unsent` has all gone */
+    bool broken;          /* what was to be sent cannot be */
     struct ssh_settings settings;
-    uint64_t *activity; /* counts what comes in; NULL: nobody asks */
+    uint64_t *activity; /* raised by what comes in, for hops before it too; borrowed */
     enum host_key_policy policy;
     int64_t timeout;  /* nanoseconds that connecting and logging in may take… */
     int64_t deadline; /* …which begins anew behind each question to the user */
 };
 
-/* Connect and log in. `activity`: counts what comes in, or NULL; borrowed. */
+/* Connect and log in. `activity`: raised by what comes in; borrowed. */
 int ssh_open(const struct host_spec *spec, uint64_t *activity, struct ssh **ret, struct error *err);
 void ssh_free(struct ssh *s); /* NULL is fine */
+
+/* libssh2 gives each packet away whole, and never sees that a socket is full: what it does not take
+ * is kept in `unsent` and goes out from ssh_flush(). Else libssh2 would hold a half-sent packet
+ * that only the same call can finish, and refuse all others until then: for good, where nobody is
+ * left to call. So LIBSSH2_ERROR_EAGAIN always means that something has to come in first. Who has
+ * much to send waits for ssh_has_unsent() to be over. */
+void ssh_flush(struct ssh *s); /* of the hops before too; that it failed is what is read next */
+bool ssh_has_unsent(const struct ssh *s);
+/* What to poll s->fd for. */
+short ssh_poll_events(const struct ssh *s);
 
 /* Wait until the session can go on after LIBSSH2_ERROR_EAGAIN. `what` for the message of a
  * time-out. */

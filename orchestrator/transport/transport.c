@@ -221,11 +221,12 @@ int proc_flush(struct proc *p, int64_t deadline, struct error *err)
 {
     bool news;
     for (;;) {
+        uint64_t before = p->transport->activity;
         if (!p->ended && pump(p, &news, err) < 0)
             return -1;
-        if (p->ended || p->in.len == 0)
+        if (p->ended || (p->in.len == 0 && !p->transport->sending))
             return 0;
-        if (wait_once(&p, 1, deadline, err) < 0)
+        if (p->transport->activity == before && wait_once(&p, 1, deadline, err) < 0)
             return -1;
     }
 }

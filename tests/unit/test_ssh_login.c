@@ -188,9 +188,10 @@ static void ed25519_and_ecdsa_keys_log_in(void **state)
 static char *config_with(const char *identity, const char *agent)
 {
     cleanup_free char *text = xasprintf(
-        "Host main\n HostName 127.0.0.1\n Port %d\nHost *\n IdentityAgent %s\n"
+        "Host main\n HostName 127.0.0.1\n Port %d\n"
+        "Host behind\n HostName 127.0.0.1\n Port %d\n ProxyJump main\nHost *\n IdentityAgent %s\n"
         " IdentityFile %s/%s\n UserKnownHostsFile %s/known\n GlobalKnownHostsFile /dev/null\n",
-        place.main.port, agent, place.folder, identity, place.folder);
+        place.main.port, place.behind.port, agent, place.folder, identity, place.folder);
     char *path = in_place(&place, "config-with");
     write_text(path, text);
     return path;
@@ -325,6 +326,8 @@ static void keys_of_the_agent_log_in(void **state)
     cleanup_free char *config = config_with("none", socket_path);
     cleanup_error struct error err = ERROR_INIT;
     int result = reach((struct host_spec){.ssh_config = config}, &err);
+    if (result == 0) /* behind a jump it is asked here too, not over there */
+        result = reach((struct host_spec){.ssh_config = config, .destination = "behind"}, &err);
     kill(agent, SIGTERM);
     if (result < 0)
         fail_msg("%s", err.message);
