@@ -19,7 +19,8 @@ enum {
     CHUNK = 65536,
     WINDOW = 4 * 1024 * 1024, /* what may be under way unread: enough for 200 ms at 20 MB/s */
     PACKET = 32768,
-    QUEUE = 256 * 1024, /* bytes kept between the connection and a descriptor */
+    QUEUE = 256 * 1024,   /* bytes kept between the connection and a descriptor */
+    HEAD_MAX = 64 * 1024, /* bytes of stderr before a killable command says its group */
 };
 
 #define START_TIMEOUT (30 * NSEC_PER_SEC)
@@ -327,20 +328,31 @@ static void flush_output(struct channel *c)
 
 /* The first line of a killable command's stderr is ours. What comes before it (a login shell's
  * greeting) is the command's. */
-static void take_marker(struct proc *p, struct channel *c)
+static int take_marker(struct proc *p, struct channel *c, struct error *err)
 {
+    if (p->err.len == 0)
+        return 0;
     strbuf_add(&c->head, p->err.data, p->err.len);
     strbuf_truncate(&p->err, 0);
-    const char *at =
-        c->head.len > 0 ? memmem(c->head.data, c->head.len, c->marker, strlen(c->marker)) : NULL;
+    const char *at = memmem(c->head.data, c->head.len, c->marker, strlen(c->marker));
     const char *end = at ? memchr(at, '\n', c->head.len - (size_t)(at - c->head.data)) : NULL;
+    if (!end && c->head.len > HEAD_MAX) {
+        error_set(err, ERR_FAILED,
+                  "the login on %s wrote more than %d KiB before the command began",
+                  p->transport->name, HEAD_MAX >> 10);
+        return error_hint(err,
+                          "`ssh %s true` shows it; let what the login shell reads be quiet "
+                          "where there is no terminal",
+                          ssh_of(p->transport)->settings.host);
+    }
     if (!end)
-        return;
+        return 0;
     c->group = strtoll(at + strlen(c->marker), NULL, 10);
     strbuf_add(&p->err, c->head.data, (size_t)(at - c->head.data));
     strbuf_add(&p->err, end + 1, c->head.len - (size_t)(end + 1 - c->head.data));
     strbuf_release(&c->head);
     c->marker[0] = '\0';
+    return 0;
 }
 
 static void set_status(struct proc *p, struct channel *c)
@@ -376,8 +388,8 @@ static int ssh_pump(struct proc *p, struct error *err)
     flush_output(c);
     if (take_stream(p, c, SSH_EXTENDED_DATA_STDERR, &p->err, QUEUE, err) < 0)
         return -1;
-    if (c->marker[0])
-        take_marker(p, c);
+    if (c->marker[0] && take_marker(p, c, err) < 0)
+        return -1;
     if (!libssh2_channel_eof(c->channel))
         return 0;
     if (c->out_fd >= 0 && c->out.len == 0) {

@@ -126,6 +126,35 @@ static void a_killable_command_shows_nothing_of_how_it_is_killed(void **state)
     assert_string_equal(strbuf_str(&r.err), "");
 }
 
+/* What a login says before the command begins is the command's, as long as there is an end to it.
+ */
+static void a_login_that_floods_is_said(void **state)
+{
+    (void)state;
+    cleanup_free char *shell = in_place(&place, "loud-shell");
+    cleanup_free char *variable = xasprintf("SHELL=%s", shell);
+    cleanup_strv struct strv argv = STRV_INIT, env = STRV_INIT;
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    cleanup_error struct error err = ERROR_INIT;
+    strv_push_all(&argv, "echo", "out", NULL);
+    strv_push(&env, variable);
+    const struct command cmd = {.argv = &argv, .env = &env, .login = true, .killable = true};
+    int64_t deadline = deadline_in(20 * NSEC_PER_SEC);
+    write_text(shell, "#!/bin/sh\nhead -c 60000 /dev/zero >&2\nexec /bin/sh \"$@\"\n");
+    assert_int_equal(chmod(shell, 0700), 0);
+    if (transport_run(case_host, &cmd, deadline, &r, &err) < 0)
+        fail_msg("%s", err.message);
+    assert_string_equal(strbuf_str(&r.out), "out\n");
+    assert_int_equal(r.err.len, 60000);
+    write_text(shell, "#!/bin/sh\nexec head -c 1000000 /dev/zero >&2\n");
+    assert_int_equal(chmod(shell, 0700), 0);
+    assert_int_equal(transport_run(case_host, &cmd, deadline, &r, &err), -1);
+    assert_string_equal(err.message, "echo out: the login on dev wrote more than 64 KiB before the "
+                                     "command began");
+    run_shell((struct command){0}, "echo here", &r);
+    assert_string_equal(strbuf_str(&r.out), "here\n");
+}
+
 static void forgetting_a_killable_command_ends_it(void **state)
 {
     (void)state;
@@ -419,6 +448,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(words_reach_the_host_as_they_are),
         cmocka_unit_test(a_conversation_goes_both_ways),
         cmocka_unit_test(a_killable_command_shows_nothing_of_how_it_is_killed),
+        cmocka_unit_test(a_login_that_floods_is_said),
         cmocka_unit_test(forgetting_a_killable_command_ends_it),
         cmocka_unit_test(a_closed_terminal_hangs_its_command_up),
         cmocka_unit_test(a_command_that_floods_does_not_stop_the_others),
