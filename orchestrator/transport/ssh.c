@@ -73,11 +73,24 @@ static bool is_lost_code(int rc)
            rc == LIBSSH2_ERROR_BAD_SOCKET || rc == LIBSSH2_ERROR_SOCKET_NONE;
 }
 
+/* What is refused leaves the session as it was; after anything else (a packet that cannot be read,
+ * say) nobody knows what becomes of the next one: what undoes needs a new connection. */
+static bool is_refusal(int rc)
+{
+    return rc == LIBSSH2_ERROR_CHANNEL_FAILURE || rc == LIBSSH2_ERROR_CHANNEL_REQUEST_DENIED ||
+           rc == LIBSSH2_ERROR_INVAL || rc == LIBSSH2_ERROR_TIMEOUT;
+}
+
 static int failed(struct transport *t, int rc, const char *what, struct error *err)
 {
     if (is_lost_code(rc))
         return lost(t, err);
-    return err->message ? -1 : ssh_error(ssh_of(t), what, err);
+    if (!err->message) /* else ssh_wait has said it */
+        ssh_error(ssh_of(t), what, err);
+    if (is_refusal(rc))
+        return -1;
+    t->lost = true;
+    return error_hint(err, "run again, over a new connection");
 }
 
 /* --- starting ----------------------------------------------------------------------------------

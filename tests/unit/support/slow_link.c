@@ -14,6 +14,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -48,15 +49,19 @@ static int listen_here(int *ret_port)
     return fd;
 }
 
-/* false: an end has gone. */
-static bool pass(int from, int to)
+/* false: an end has gone. `garble`: change the last bit, once; may be NULL. */
+static bool pass(int from, int to, bool *garble)
 {
     char slice[SLICE];
     ssize_t n = read(from, slice, sizeof(slice));
+    if (n > 0 && garble && *garble) {
+        slice[n - 1] ^= 1;
+        *garble = false;
+    }
     return n > 0 && fs_write_full(to, slice, (size_t)n) == 0;
 }
 
-static void carry(int client, int server)
+static void carry(int client, int server, bool *garble)
 {
     int64_t next = clock_now(); /* until then the line takes nothing */
     for (;;) {
@@ -66,11 +71,11 @@ static void carry(int client, int server)
         if (poll(fds, 2, takes ? -1 : deadline_poll_ms(next)) < 0)
             return;
         if (fds[0].revents) {
-            if (!pass(client, server))
+            if (!pass(client, server, NULL))
                 return;
             next = deadline_in(PACE);
         }
-        if (fds[1].revents && !pass(server, client))
+        if (fds[1].revents && !pass(server, client, garble))
             return;
     }
 }
@@ -81,7 +86,7 @@ static void end_with_parent(pid_t parent)
         _exit(1);
 }
 
-static _Noreturn void serve(int listener, int to_port)
+static _Noreturn void serve(int listener, int to_port, bool *garble)
 {
     const struct sockaddr_in to = loopback(to_port);
     const int on = 1;
@@ -96,7 +101,7 @@ static _Noreturn void serve(int listener, int to_port)
             int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
             if (connect(server, (const struct sockaddr *)&to, sizeof(to)) == 0 &&
                 setsockopt(server, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0)
-                carry(client, server);
+                carry(client, server, garble);
             _exit(0);
         }
         close(client);
@@ -107,11 +112,14 @@ void slow_link_start(struct slow_link *l, int to_port)
 {
     pid_t self = getpid();
     int listener = listen_here(&l->port);
+    l->garble =
+        mmap(NULL, sizeof(*l->garble), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(l->garble != MAP_FAILED);
     l->pid = fork();
     assert_true(l->pid >= 0);
     if (l->pid == 0) {
         end_with_parent(self);
-        serve(listener, to_port);
+        serve(listener, to_port, l->garble);
     }
     close(listener);
 }
@@ -123,4 +131,5 @@ void slow_link_stop(struct slow_link *l)
     kill(l->pid, SIGKILL);
     waitpid(l->pid, NULL, 0);
     l->pid = 0;
+    assert_int_equal(munmap(l->garble, sizeof(*l->garble)), 0);
 }

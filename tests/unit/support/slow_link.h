@@ -4,11 +4,13 @@
 #ifndef TESTS_SLOW_LINK_H
 #define TESTS_SLOW_LINK_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct slow_link {
-    pid_t pid; /* 0: does not run */
-    int port;  /* where it listens, on 127.0.0.1 */
+    pid_t pid;    /* 0: does not run */
+    int port;     /* where it listens, on 127.0.0.1 */
+    bool *garble; /* set it: what comes back next is changed on the way, once */
 };
 
 /* From a free port to `to_port` of this machine. It ends with the process that started it. */
