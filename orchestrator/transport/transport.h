@@ -140,16 +140,12 @@ int transport_status_error(const struct command *cmd, const struct run_result *r
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-/* Called with bytes done and in all (-1: not known) while a file moves; may be NULL. */
+/* Called with bytes done and in all while a file moves; may be NULL. */
 typedef void transfer_progress(void *data, int64_t done, int64_t total);
 
 /* Copy a local file to the host: written beside `to`, mode set, renamed into place; or not at all.
  * The folder must exist. */
 int transport_put(struct transport *t, const char *from, const char *to, mode_t mode,
-                  int64_t deadline, transfer_progress *progress, void *progress_data,
-                  struct error *err);
-/* Copy a file of the host to a local path (renamed into place). become: read it as root. */
-int transport_get(struct transport *t, const char *from, bool become, const char *to,
                   int64_t deadline, transfer_progress *progress, void *progress_data,
                   struct error *err);
 

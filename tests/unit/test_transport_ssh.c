@@ -243,8 +243,6 @@ static void progress_is_told(void **state)
     assert_int_equal(transport_put(case_host, from, to, 0644, deadline, count, seen, &err), 0);
     assert_int_equal(seen[0], 10);
     assert_int_equal(seen[1], 10);
-    assert_int_equal(transport_get(case_host, to, false, from, deadline, count, seen, &err), 0);
-    assert_int_equal(seen[0], 10);
 }
 
 /* --- rsync -------------------------------------------------------------------------------------
@@ -361,24 +359,6 @@ static void cut_while_a_file_is_sent_the_old_one_stays(void **state)
     assert_int_equal(transport_reconnect(case_host, &err), 0);
 }
 
-static void cut_while_a_file_is_fetched_the_old_one_stays(void **state)
-{
-    (void)state;
-    cleanup_free char *from = in_place(&place, "big");
-    cleanup_free char *folder = in_place(&place, "cut");
-    cleanup_free char *to = path_join(folder, "target");
-    cleanup_error struct error err = ERROR_INIT;
-    bool cut = false;
-    int result = transport_get(case_host, from, false, to, deadline_in(60 * NSEC_PER_SEC),
-                               cut_at_progress, &cut, &err);
-    is_lost(result, &err);
-    error_release(&err);
-    cleanup_free char *text = text_of(to);
-    assert_string_equal(text, "old\n");
-    assert_int_equal(files_in(folder), 1);
-    assert_int_equal(transport_reconnect(case_host, &err), 0);
-}
-
 static void cut_at_percent(void *data, const char *path, int percent)
 {
     if (path || percent > 0)
@@ -458,7 +438,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_rsync_cannot_write_is_said),
         cmocka_unit_test(a_cut_connection_is_noticed_and_made_again),
         cmocka_unit_test(cut_while_a_file_is_sent_the_old_one_stays),
-        cmocka_unit_test(cut_while_a_file_is_fetched_the_old_one_stays),
         cmocka_unit_test(cut_while_rsync_runs_is_a_lost_connection),
         cmocka_unit_test(a_host_that_has_gone_cannot_be_reached_again),
     };
