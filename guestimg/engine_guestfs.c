@@ -5,19 +5,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <guestfs.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "guestimg/engine.h"
 #include "guestimg/fsck.h"
+#include "guestimg/watchdog.h"
 
-enum { LAUNCH_SECONDS = 300 }; /* emulated appliances need up to a minute and a half */
+/* Emulated appliances need up to a minute and a half. */
+#define LAUNCH_TIMEOUT (300 * NSEC_PER_SEC)
 
 /* The functions used, by the names and types of guestfs.h. */
 #define FUNCTIONS(X)                                                                               \
@@ -30,7 +30,6 @@ enum { LAUNCH_SECONDS = 300 }; /* emulated appliances need up to a minute and a 
     X(set_backend_setting)                                                                         \
     X(add_drive_opts_argv)                                                                         \
     X(launch)                                                                                      \
-    X(get_pid)                                                                                     \
     X(shutdown)                                                                                    \
     X(list_partitions)                                                                             \
     X(part_list)                                                                                   \
@@ -66,6 +65,7 @@ struct guestfs {
     char *device; /* "/dev/sda1" */
     enum image_fs fs;
     bool writable, mounted;
+    struct watchdog watchdog; /* from before the appliance starts until the handle is closed */
     struct strbuf *notes;
 };
 
@@ -110,49 +110,6 @@ static int guestfs_error(const struct guestfs *e, struct error *err, const char 
 /* --- launching ---------------------------------------------------------------------------------
  */
 
-/* Ends an appliance that does not come up: libguestfs itself would wait for twenty minutes. */
-struct watchdog {
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool done;
-    const struct guestfs *e;
-};
-
-static void *watch(void *data)
-{
-    struct watchdog *w = data;
-    struct timespec end;
-    clock_gettime(CLOCK_REALTIME, &end);
-    end.tv_sec += LAUNCH_SECONDS;
-    pthread_mutex_lock(&w->lock);
-    int rc = 0;
-    while (!w->done && rc == 0)
-        rc = pthread_cond_timedwait(&w->changed, &w->lock, &end);
-    if (!w->done) {
-        int pid = w->e->api.get_pid(w->e->g);
-        if (pid > 1)
-            kill(pid, SIGKILL); /* the launch then fails and says so */
-    }
-    pthread_mutex_unlock(&w->lock);
-    return NULL;
-}
-
-static int launch_watched(const struct guestfs *e)
-{
-    struct watchdog w = {
-        .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .e = e};
-    bool watched = pthread_create(&w.thread, NULL, watch, &w) == 0;
-    int result = e->api.launch(e->g);
-    pthread_mutex_lock(&w.lock);
-    w.done = true;
-    pthread_cond_signal(&w.changed);
-    pthread_mutex_unlock(&w.lock);
-    if (watched)
-        pthread_join(w.thread, NULL);
-    return result;
-}
-
 static int make_handle(struct guestfs *e, const char *path, bool emulate, struct error *err)
 {
     e->g = e->api.create();
@@ -171,17 +128,29 @@ static int make_handle(struct guestfs *e, const char *path, bool emulate, struct
     return 0;
 }
 
+/* Whoever stops this program finds no appliance and no temporary files left. */
+static void close_handle(struct guestfs *e)
+{
+    if (e->g)
+        e->api.close(e->g);
+    e->g = NULL;
+    watchdog_end(&e->watchdog);
+}
+
 static int launch(struct guestfs *e, const char *path, struct error *err)
 {
     for (int round = 0; round < 2; round++) {
+        /* libguestfs itself would wait for twenty minutes. */
+        watchdog_begin(&e->watchdog, deadline_in(LAUNCH_TIMEOUT));
         if (make_handle(e, path, round == 1, err) < 0)
             return -1;
-        if (launch_watched(e) == 0)
+        if (e->api.launch(e->g) == 0) {
+            watchdog_relax(&e->watchdog);
             return 0;
+        }
         guestfs_error(e, err, "starting the appliance");
         if (round == 0) {
-            e->api.close(e->g);
-            e->g = NULL;
+            close_handle(e);
             error_release(err);
             strbuf_puts(e->notes, "the appliance did not start with hardware virtualization: "
                                   "emulated instead, which is slower\n");
@@ -215,8 +184,7 @@ static int find_device(struct guestfs *e, const struct image *image, struct erro
 
 static void release(struct guestfs *e)
 {
-    if (e->g)
-        e->api.close(e->g);
+    close_handle(e);
     free(e->device);
     free(e->path);
     free(e);

@@ -227,6 +227,8 @@ int inject(struct inject_job *job, struct inject_result *ret, struct error *err)
     }
     const struct image_engine *engine =
         result == 0 ? engine_choose(&image, job->engine, &ret->why, err) : NULL;
+    if (engine)
+        job->chosen(engine);
     result = engine ? inject_locked(engine, &image, job, ret, err) : -1;
     if (engine)
         ret->engine = engine->name;

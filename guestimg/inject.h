@@ -10,8 +10,9 @@ struct inject_job {
     const char *image;
     struct image_put *puts; /* sources not looked at yet */
     size_t n_puts;
-    const char *engine; /* "auto", "ext4", "guestfs" */
-    int keep;           /* older versions to keep */
+    const char *engine;                                /* "auto", "ext4", "guestfs" */
+    int keep;                                          /* older versions to keep */
+    void (*chosen)(const struct image_engine *engine); /* told before it is opened */
 };
 
 struct inject_result {

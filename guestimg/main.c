@@ -12,6 +12,7 @@
 #include "base/suggest.h"
 #include "base/text.h"
 #include "base/utf8.h"
+#include "guestimg/ending.h"
 #include "guestimg/inject.h"
 #include "guestimg/publish.h"
 
@@ -110,6 +111,13 @@ static void print_value(const char *key, const json_t *v)
 /* --- verbs -------------------------------------------------------------------------------------
  */
 
+/* A person who waits is told what for. */
+static void tell_slow(const struct image_engine *engine)
+{
+    if (!engine->fast && isatty(STDERR_FILENO))
+        fprintf(stderr, "guestimg: %s starts its appliance, which takes a while\n", engine->name);
+}
+
 static int run_inject(struct arguments *a, json_t *out, struct error *err)
 {
     if (a->n_puts == 0)
@@ -118,7 +126,8 @@ static int run_inject(struct arguments *a, json_t *out, struct error *err)
                              .puts = a->puts,
                              .n_puts = a->n_puts,
                              .engine = a->engine,
-                             .keep = a->keep};
+                             .keep = a->keep,
+                             .chosen = tell_slow};
     struct inject_result r;
     int result = inject(&job, &r, err);
     if (result == 0) {
@@ -151,6 +160,8 @@ static int put_agent(json_t *out, const struct image *image, const char *engine_
     cleanup_strbuf struct strbuf why = STRBUF_INIT;
     const struct image_engine *engine = engine_choose(image, engine_name, &why, &unheard);
     void *open = NULL;
+    if (engine)
+        tell_slow(engine);
     if (!engine || engine->open(image->path, image, false, notes, &open, &unheard) < 0) {
         if (unheard.code == ERR_USAGE) {
             error_move(err, &unheard);
@@ -260,6 +271,8 @@ static int run_cat(struct arguments *a, json_t *out, struct error *err)
     struct strbuf why = STRBUF_INIT, notes = STRBUF_INIT;
     const struct image_engine *engine = engine_choose(&image, a->engine, &why, err);
     void *open = NULL;
+    if (engine)
+        tell_slow(engine);
     int result = engine ? engine->open(image.path, &image, false, &notes, &open, err) : -1;
     if (result == 0) {
         cleanup_error struct error unheard = ERROR_INIT;
@@ -478,7 +491,7 @@ int main(int argc, char **argv)
         print_help();
         return argc == 1 ? 2 : 0;
     }
-    publish_guard_signals();
+    ending_guard();
     struct arguments a = {.engine = "auto", .keep = DEFAULT_KEEP};
     struct error err = ERROR_INIT;
     json_t *out = json_object();

@@ -5,9 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/fs.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -23,6 +21,7 @@
 
 #include "base/alloc.h"
 #include "base/fs.h"
+#include "guestimg/ending.h"
 #include "guestimg/image.h"
 
 #define COPY_MARK ".guestimg-"
@@ -195,38 +194,6 @@ static int check_space(const char *path, const struct stat *st, struct error *er
     return free_bytes < (int64_t)st->st_blocks * 512 ? no_space(path, err) : 0;
 }
 
-/* The copy in the making, for the handler; only where the second says that there is one. */
-static char unfinished[PATH_MAX];
-static volatile sig_atomic_t is_unfinished;
-
-static void end_by_signal(int number)
-{
-    if (is_unfinished)
-        unlink(unfinished);
-    /* Not by SA_RESETHAND: a second signal could end another thread before the line above. */
-    signal(number, SIG_DFL);
-    raise(number);
-}
-
-void publish_guard_signals(void)
-{
-    static const int signals[] = {SIGHUP, SIGINT, SIGTERM};
-    const struct sigaction action = {.sa_handler = end_by_signal};
-    struct sigaction before;
-    for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-        if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-            sigaction(signals[i], &action, NULL);
-}
-
-static int begin_copy(const char *copy, struct error *err)
-{
-    if (strlen(copy) >= sizeof(unfinished))
-        return error_set(err, ERR_FAILED, "the name of the copy is too long: `%s`", copy);
-    memcpy(unfinished, copy, strlen(copy) + 1);
-    is_unfinished = 1;
-    return 0;
-}
-
 int publish_copy(const char *path, char **ret_copy, struct error *err)
 {
     cleanup_close int from = open(path, O_RDONLY | O_CLOEXEC);
@@ -237,7 +204,7 @@ int publish_copy(const char *path, char **ret_copy, struct error *err)
     if (getrandom(&random, sizeof(random), 0) != sizeof(random))
         return error_set_errno(err, errno, "asking for random bytes");
     cleanup_free char *copy = xasprintf("%s" COPY_MARK "%016llx", path, (unsigned long long)random);
-    if (begin_copy(copy, err) < 0)
+    if (ending_set_file(copy, err) < 0)
         return -1;
     cleanup_close int to = open(copy, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (to < 0)
@@ -336,7 +303,7 @@ int publish_replace(const char *path, const char *copy, int keep, char **ret_kep
             (void)unlink(kept);
         return error_set_errno(err, saved, "renaming `%s` to `%s`", copy, path);
     }
-    is_unfinished = 0;
+    (void)ending_set_file(NULL, err); /* none: cannot fail */
     if (sync_path(dir, O_RDONLY | O_DIRECTORY, err) < 0)
         return error_wrap(err, "`%s` IS replaced, but that may not outlive a crash", path);
     prune(path, keep, notes);

@@ -17,10 +17,9 @@
  * that holds it, -1 with err. Leftovers of runs that died are removed under it: copies, and the
  * second name of the image itself that is left where the rename was not reached. */
 int publish_lock(const char *path, struct error *err);
-/* From here on a copy that is not published goes with the process where HUP, INT or TERM end it. */
-void publish_guard_signals(void);
 /* Copy the image beside itself: by reference where the file system can, holes kept. The caller
- * frees *ret_copy and removes the file unless it was published. */
+ * frees *ret_copy and removes the file unless it was published; it goes with the process where a
+ * signal ends it (guestimg/ending.h). */
 int publish_copy(const char *path, char **ret_copy, struct error *err);
 /* Put the copy in the image's place. `keep`: how many older versions stay (the image being replaced
  * is one). *ret_kept: the name of the version just kept, owned; NULL with keep 0. A version that
