@@ -31,7 +31,6 @@
     X(add_drive_opts_argv)                                                                         \
     X(launch)                                                                                      \
     X(shutdown)                                                                                    \
-    X(list_partitions)                                                                             \
     X(part_list)                                                                                   \
     X(free_partition_list)                                                                         \
     X(mount_options)                                                                               \
@@ -166,14 +165,11 @@ static int find_device(struct guestfs *e, const struct image *image, struct erro
         e->device = xstrdup("/dev/sda");
         return 0;
     }
-    char **names = e->api.list_partitions(e->g);
-    struct guestfs_partition_list *parts = names ? e->api.part_list(e->g, "/dev/sda") : NULL;
-    for (uint32_t i = 0; parts && i < parts->len; i++)
-        if ((int64_t)parts->val[i].part_start == image->offset && names[i])
-            e->device = xstrdup(names[i]);
-    for (size_t i = 0; names && names[i]; i++)
-        free(names[i]);
-    free(names);
+    /* By number: a table need not have them in the order in which they lie. */
+    struct guestfs_partition_list *parts = e->api.part_list(e->g, "/dev/sda");
+    for (uint32_t i = 0; parts && i < parts->len && !e->device; i++)
+        if ((int64_t)parts->val[i].part_start == image->offset)
+            e->device = xasprintf("/dev/sda%d", parts->val[i].part_num);
     if (parts)
         e->api.free_partition_list(parts);
     if (e->device)

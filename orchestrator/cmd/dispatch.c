@@ -46,7 +46,9 @@ static int bad_option(const struct verb *v, int found, char **argv, struct error
     const char *word = argv[optind - 1];
     if (found == ':')
         error_set(err, ERR_USAGE, "`%s` needs a value", word);
-    else if (optopt && optopt < 256 && word[1] != '-')
+    else if (optopt && strncmp(word, "--", 2) == 0 && strchr(word, '='))
+        error_set(err, ERR_USAGE, "`%s`: this option takes no value", word);
+    else if (optopt && optopt < 256) /* in the midst of its word, `word` may be the one before */
         error_set(err, ERR_USAGE, "`kataloop %s` has no option `-%c`", v->name, optopt);
     else
         error_set(err, ERR_USAGE, "`kataloop %s` has no option `%s`", v->name, word);

@@ -297,3 +297,12 @@ exits "a key of all steps, misspelt or misplaced" 2
 has "is known" "$err" 'kataloop.yaml:8:9: error: step `run` has no key `timout`' '= did you mean `timeout`?' \
     'kataloop.yaml:9:36: error: step `run` has no key `timeout`' \
     '= `timeout` stands beside what says the kind, not below it'
+
+# --- options ---------------------------------------------------------------------------------------
+
+run "$kataloop" run --json -xy
+exits "a letter that is no option" 2
+has "is named, not the word before it" "$err" 'has no option `-x`'
+run "$kataloop" run --json=3
+exits "a value for an option that takes none" 2
+has "is said" "$err" '`--json=3`: this option takes no value'
