@@ -108,6 +108,10 @@ static int find_run(struct invocation *inv, struct question *q, struct error *er
     cleanup_store struct store *store = NULL;
     if (!word || !looks_like_run(word))
         return 0;
+    if (invocation_option(inv, "since"))
+        return error_set(err, ERR_USAGE,
+                         "`--since` does not go with a run, whose lines are those "
+                         "of its own time");
     if (store_open_copy(NULL, &store, err) < 0 || store_find_run(store, word, &q->run, err) < 0 ||
         read_containers(store, q, err) < 0)
         return -1;

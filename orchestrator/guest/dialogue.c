@@ -190,6 +190,7 @@ int dialogue_start(struct guest *g, const struct guest_command *cmd, struct erro
     if ((!d->p || proc_ended(d->p, NULL)) && connect_terminal(g, g->deadline, err) < 0)
         return -1;
     cleanup_strbuf struct strbuf lines = STRBUF_INIT;
+    strbuf_truncate(&d->tail, 0); /* what was said before has nothing to do with this one's end */
     if (guest_reply_begin(&d->reply, g->max_output, err) < 0)
         return -1;
     guest_request(d->reply.token, cmd, d->base64, &lines);

@@ -254,6 +254,9 @@ has "is said, with what to do" "$err" "kataloop: \`$project/kataloop.yaml\`, whi
     "\`-f FILE\` names it where it is now"
 run "$kataloop" logs latest -f "$project/moved.yaml"
 exits "and done" 0
+run "$kataloop" logs latest --since 1h
+exits "a time beside that of a run" 2
+has "is said" "$err" '`--since` does not go with a run'
 cd "$project" || exit
 run "$kataloop" run -f moved.yaml
 run "$kataloop" results show

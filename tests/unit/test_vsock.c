@@ -15,6 +15,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -186,7 +187,8 @@ static pid_t start_sandbox(const char *answer, const char *handshake)
     int monitor = listen_at("shim-monitor.sock"), hybrid = listen_at("kata.hvsock");
     pid_t pid = fork();
     if (pid == 0) {
-        signal(SIGHUP, SIG_DFL); /* also where these tests run under nohup */
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails does not stop it */
+        signal(SIGHUP, SIG_DFL);          /* also where these tests run under nohup */
         signal(SIGINT, SIG_DFL);
         signal(SIGCHLD, SIG_IGN);
         for (;;) {
@@ -196,6 +198,7 @@ static pid_t start_sandbox(const char *answer, const char *handshake)
             for (int i = 0; i < 2; i++) {
                 int fd = fds[i].revents ? accept(fds[i].fd, NULL, NULL) : -1;
                 if (fd >= 0 && fork() == 0) {
+                    prctl(PR_SET_PDEATHSIG, SIGKILL);
                     signal(SIGCHLD, SIG_DFL);
                     i == 0 ? serve_answer(fd, answer) : serve_shell(fd, handshake);
                 }
@@ -346,7 +349,10 @@ static void a_console_that_dies(struct guest *g)
     strv_push_all(&argv, "sh", "-c", "kill -KILL $CONSOLE; sleep 60", NULL);
     const struct guest_command cmd = {.argv = &argv};
     assert_int_equal(guest_run(g, &cmd, soon(), &r, &err), -1);
-    assert_string_equal(err.message, "`sh` in the guest: the guest's console has ended");
+    /* What the console had of the answer by then may stand behind it. */
+    static const char ended[] = "`sh` in the guest: the guest's console has ended";
+    if (strncmp(err.message, ended, strlen(ended)) != 0)
+        fail_msg("`%s`", err.message);
     assert_non_null(strstr(err.hint, "debug_console_enabled"));
     run(g, &(struct guest_command){0}, "echo again", &r);
     assert_string_equal(strbuf_str(&r.out), "again\n");
