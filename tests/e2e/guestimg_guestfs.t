@@ -52,7 +52,8 @@ is "libguestfs reads what that one wrote" "$(sum "$scratch/read")" "$(sum "$scra
 # A table need not have its partitions in the order in which they lie.
 turned=$scratch/turned.img
 cp "$image" "$turned"
-printf 'start=%d, size=%d, type=83\n' $((3 * 2048)) $((8 * 2048)) 2048 1024 |
+printf 'label: dos\n\nt1 : start=%d, size=%d, type=83\nt3 : start=%d, size=%d, type=83\n' \
+    $((3 * 2048)) $((8 * 2048)) 2048 1024 |
     sfdisk -q --no-reread --no-tell-kernel --wipe never --label dos "$turned"
 "$guestimg" cat "$turned" /usr/bin/kata-agent --engine guestfs >"$scratch/read"
 is "the root, the first of the table, is found where another lies before it" "$(sum "$scratch/read")" "$(sum "$scratch/agent")"
