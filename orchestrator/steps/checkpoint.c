@@ -260,8 +260,11 @@ static int hangs(struct attempt *a, struct proc *p, struct error *err)
 {
     cleanup_findings struct findings found = FINDINGS_INIT;
     cleanup_error struct error failure = ERROR_INIT;
-    struct diagnose_spec spec = {
-        .stalled = true, .client = CLIENT_RUNNING, .host_evidence = a->host_evidence};
+    /* Of another quiet spell than this one it would tell what is no longer so. */
+    bool fresh = a->watch.suspected == a->watch.stall.quiet_since;
+    struct diagnose_spec spec = {.stalled = true,
+                                 .client = CLIENT_RUNNING,
+                                 .host_evidence = fresh ? a->host_evidence : NULL};
     cleanup_free char *quiet = duration_format(clock_now() - a->watch.stall.quiet_since);
     a->x->deadline = deadline_in(120 * NSEC_PER_SEC);
     strbuf_add(&a->result.err, proc_err(p)->data, proc_err(p)->len);
