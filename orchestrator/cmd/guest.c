@@ -162,7 +162,7 @@ static int exec(struct invocation *inv, struct error *err)
         .input_len = input.len,
         .output = json ? NULL : write_output,
         .output_data = &outlet,
-        .live = !json,
+        .form = json ? GUEST_BULK : GUEST_LIVE,
     };
     int64_t deadline = timeout == DEADLINE_NEVER ? timeout : deadline_in(timeout);
     if (guest_run(v.guest, &cmd, deadline, &r, err) < 0)

@@ -55,6 +55,7 @@ static void take_line(struct criu_phase *p, const char *text, size_t len)
 
 void criu_phase_filter(struct strbuf *ret)
 {
+    strbuf_puts(ret, "s/[[:cntrl:]]/?/g\n");
     for (size_t i = 0; i < ARRAY_SIZE(phases); i++) {
         strbuf_puts(ret, "\\,");
         for (const char *c = phases[i].start; *c; c++) {

@@ -25,8 +25,8 @@ struct criu_phase {
 /* Take the next bytes of the log. Lines that say nothing of a phase change `last` alone. */
 void criu_phase_add(struct criu_phase *p, const char *data, size_t len);
 /* Append a script for `sed -n` that leaves of a log what criu_phase_add() makes something of: the
- * lines that begin a phase, and the last one. A line that had not ended when it was read is lost to
- * it: the phase that it begins is not named. */
+ * lines that begin a phase, and the last one, with control characters replaced. A line that had not
+ * ended when it was read is lost to it: the phase that it begins is not named. */
 void criu_phase_filter(struct strbuf *ret);
 
 #endif

@@ -42,6 +42,17 @@ const char *guest_way_name(const struct guest *g);
 /* Called with bytes as they come. */
 typedef void guest_output(void *data, const char *bytes, size_t len, bool is_err);
 
+/* How a command's standard output is brought over. */
+enum guest_output_form {
+    GUEST_BULK,  /* any bytes, in large pieces: costs least */
+    GUEST_LIVE,  /* any bytes, each piece when it is written: programs are started for each */
+    GUEST_LINES, /* text, each line when it is written, and no program is started for it. A last
+                    line without an end gets one; of NULs, of a CR at a line's end and of lines
+                    longer than GUEST_LINE_MAX nothing is promised */
+};
+
+enum { GUEST_LINE_MAX = 16384 };
+
 /* A command for the guest. Borrowed for the time of guest_start(). */
 struct guest_command {
     const struct strv *argv;
@@ -53,7 +64,7 @@ struct guest_command {
     guest_output *output; /* called with what comes, as it comes; then nothing of it is kept in the
                              result, and max_output does not count. NULL: kept */
     void *output_data;
-    bool live; /* bring over each piece when it is written; else in large ones, which costs less */
+    enum guest_output_form form;
 };
 
 enum { GUEST_OUTPUT_MAX = 16 * 1024 * 1024 };

@@ -30,7 +30,8 @@ void guest_hello(const char *token, struct strbuf *ret)
  * encoder of standard error, 4 to the terminal.
  *
  * O encodes as od does, L the same of each piece as it comes (od alone keeps up to 15 bytes back),
- * E standard output, D decodes what was typed, R runs the command, W says its status, J is the job
+ * T brings lines as they are, B encodes in large pieces, E is what the request wants of those for
+ * standard output, D decodes what was typed, R runs the command, W says its status, J is the job
  * and K the request. The job ignores TERM, so that the encoders live to bring what the command says
  * at its end, and TTIN, so that a read from the terminal fails instead of stopping everything. */
 static const char definitions[] =
@@ -41,19 +42,19 @@ static const char definitions[] =
     "H(){ hexdump -v -e \"16/1 \\\" %0$1\\\" \\\"\\n\\\"\";}\n"
     "case $(printf a|od -An -v -tx1) in *61)O(){ od -An -v -t$1;};;"
     "*)O(){ case $1 in x1)H 2x;;*)H 3o;;esac;};;esac\n"
+    "T(){ while IFS= read -r l||[ \"$l\" ];do printf '%s:%s\\n' $n \"$l\";done;}\n"
     "command -v dd >&2&&L(){ while s=$({ dd bs=65536 count=1|O $1 >&4;} 2>&1);do case $s in "
     "0+0*|[!0-9]*|'')break;;esac;done;}||L(){ O $1;}\n"
-    "case $(printf a|base64)$(printf YQ==|base64 -d) in YQ==a)E(){ case $m in b)base64;;*)L "
-    "x1;;esac;};"
-    "D(){ printf %s \"$1\"|base64 -d;};b=b;;"
-    "*)E(){ case $m in b)O x1;;*)L x1;;esac;};D(){ printf '%s\\n' \"$1\"|while IFS= read -r l;do "
-    "printf \"$l\";done;};b=o;"
+    "case $(printf a|base64)$(printf YQ==|base64 -d) in "
+    "YQ==a)B(){ base64;};D(){ printf %s \"$1\"|base64 -d;};b=b;;"
+    "*)B(){ O x1;};D(){ printf '%s\\n' \"$1\"|while IFS= read -r l;do printf \"$l\";done;};b=o;"
     "case $(printf a|O x1) in *61*);;*)b=n;;esac;;esac\n"
+    "E(){ case $m in b)B;;t)T;;*)L x1;;esac;}\n"
     "R(){ if [ \"$v\" ];then D \"$v\"|(trap - TERM;exec 2>&3 3>&- 4>&-;exec \"$@\");"
     "else (trap - TERM;exec </dev/null 2>&3 3>&- 4>&-;exec \"$@\");fi;}\n"
     "W(){ R \"$@\";printf '\\n%s=%s\\n' $n $? >&4;}\n"
-    "J(){ trap '' TERM TTIN TTOU TSTP;{ W \"$@\"|E >&4;} 3>&1 >&4|case $m in b)O o1;;"
-    "*)L o1;;esac;}\n"
+    "J(){ trap '' TERM TTIN TTOU TSTP;{ W \"$@\"|E >&4;} 3>&1 >&4|case $m in l)L o1;;"
+    "*)O o1;;esac;}\n"
     "K(){ n=$1 m=$2;shift 2;g=TERM;printf '\\n%s<\\n' $n;J \"$@\" 4>&1&p=$!;"
     "until wait $p;do kill -0 $p||break;done;p=;v=;printf '\\n%s>\\n' $n;}\n";
 
@@ -92,17 +93,18 @@ static bool can_be_typed(const char *text, size_t len)
 void guest_request(const char *token, const struct guest_command *cmd, bool base64,
                    struct strbuf *ret)
 {
-    const char *mode = cmd->live ? "l" : "b";
+    static const char modes[] = {[GUEST_BULK] = 'b', [GUEST_LIVE] = 'l', [GUEST_LINES] = 't'};
+    char mode = modes[cmd->form];
     if (cmd->input_len > 0)
         type_variable('v', cmd->input, cmd->input_len, base64, ret);
     cleanup_free char *words = strv_quote(cmd->argv);
-    cleanup_free char *line = xasprintf("K %s %s %s", token, mode, words);
+    cleanup_free char *line = xasprintf("K %s %c %s", token, mode, words);
     if (can_be_typed(line, strlen(line))) {
         strbuf_printf(ret, "%s\n", line);
         return;
     }
     type_variable('c', words, strlen(words), base64, ret);
-    strbuf_printf(ret, "eval \"K %s %s $(D \"$c\")\"\n", token, mode);
+    strbuf_printf(ret, "eval \"K %s %c $(D \"$c\")\"\n", token, mode);
 }
 
 void guest_request_shell(const char *token, unsigned rows, unsigned columns, struct strbuf *ret)

@@ -9,7 +9,7 @@
 #include "base/base64.h"
 #include "guest/protocol.h"
 
-enum { LINE_MAX_KEPT = 8192 }; /* the longest line of use is one of base64, 76 characters */
+enum { LINE_MAX_KEPT = GUEST_TOKEN_SIZE + GUEST_LINE_MAX };
 
 int guest_reply_begin(struct guest_reply *r, size_t max, struct error *err)
 {
@@ -38,8 +38,17 @@ static int small_number(const char *text)
     return n == 0 || text[n] ? -1 : value;
 }
 
+/* A line of standard output, as it is. */
+static void take_text(struct guest_reply *r, const char *text, struct strbuf *out)
+{
+    if (!r->started || r->ended || out->len > r->max)
+        return;
+    strbuf_puts(out, text);
+    strbuf_putc(out, '\n');
+}
+
 /* A line that begins with the token: the rest of it. */
-static void take_mark(struct guest_reply *r, const char *rest)
+static void take_mark(struct guest_reply *r, const char *rest, struct strbuf *out)
 {
     if (rest[0] == '+' && strlen(rest) <= 2) {
         r->answered = true;
@@ -50,6 +59,8 @@ static void take_mark(struct guest_reply *r, const char *rest)
         r->ended = true;
     } else if (rest[0] == '=' && small_number(rest + 1) >= 0) {
         r->status = small_number(rest + 1);
+    } else if (rest[0] == ':') {
+        take_text(r, rest + 1, out);
     }
 }
 
@@ -92,7 +103,7 @@ static void take_line(struct guest_reply *r, struct strbuf *out, struct strbuf *
     if (b->len == 0 || memchr(b->data, '\0', b->len))
         return;
     if (strncmp(b->data, r->token, token) == 0) {
-        take_mark(r, b->data + token);
+        take_mark(r, b->data + token, out);
         return;
     }
     if (!r->started || r->ended)

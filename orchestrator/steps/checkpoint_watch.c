@@ -172,8 +172,11 @@ static int begin(struct checkpoint_watch *w, struct exec *x, struct error *err)
     criu_phase_filter(&filter);
     if (!w->follow)
         strv_push(&argv, strbuf_str(&filter));
-    const struct guest_command cmd = {
-        .argv = &argv, .output = hear, .output_data = w, .live = true};
+    /* What the filter leaves is text, and no look is beside CRIU's time for nothing. */
+    const struct guest_command cmd = {.argv = &argv,
+                                      .output = hear,
+                                      .output_data = w,
+                                      .form = w->follow ? GUEST_LIVE : GUEST_LINES};
     strbuf_truncate(&w->said, 0); /* of a look that was cut */
     if (guest_start(w->guest, &cmd, x->deadline, err) < 0)
         return -1;

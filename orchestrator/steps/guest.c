@@ -76,7 +76,7 @@ int step_guest_stream(struct exec *x, struct guest *g, const struct strv *argv, 
 {
     struct stream s = {.x = x, .keep = keep};
     const struct guest_command cmd = {
-        .argv = argv, .output = pass_on, .output_data = &s, .live = true};
+        .argv = argv, .output = pass_on, .output_data = &s, .form = GUEST_LIVE};
     int result = guest_start(g, &cmd, x->deadline, err);
     if (result == 0)
         result = wait_end(g, &s, err);

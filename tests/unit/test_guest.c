@@ -409,37 +409,61 @@ static void collect(void *data, const char *bytes, size_t len, bool is_err)
     strbuf_add(is_err ? &r->err : &r->out, bytes, len);
 }
 
-static void live(struct guest *g)
+/* Its output is had before it has ended. */
+static void early(struct guest *g, enum guest_output_form form, const char *first,
+                  const char *expected, const char *expected_err)
 {
     cleanup_run_result struct run_result said = RUN_RESULT_INIT, r = RUN_RESULT_INIT;
     cleanup_free char *gate = path_join(scratch, "gate");
-    cleanup_free char *script = xasprintf("printf o; printf e >&2;"
-                                          "until [ -e %s ]; do sleep 0.01; done; rm %s; echo end",
-                                          gate, gate);
+    cleanup_free char *script =
+        xasprintf("%s;until [ -e %s ]; do sleep 0.01; done; rm %s; echo end", first, gate, gate);
     cleanup_strv struct strv argv = STRV_INIT;
     strv_push_all(&argv, "sh", "-c", script, NULL);
     const struct guest_command cmd = {
-        .argv = &argv, .output = collect, .output_data = &said, .live = true};
+        .argv = &argv, .output = collect, .output_data = &said, .form = form};
     cleanup_error struct error err = ERROR_INIT;
     bool done = false;
     assert_int_equal(guest_start(g, &cmd, soon(), &err), 0);
-    while (!done && (said.out.len == 0 || said.err.len == 0))
+    while (!done && (said.out.len == 0 || (form == GUEST_LIVE && said.err.len == 0)))
         assert_int_equal(guest_advance(g, soon(), &done, &err), 0);
     assert_false(done); /* it is said before the command has ended */
     assert_int_equal(fs_write_atomic(gate, "", 0, 0644, &err), 0);
     while (!done)
         assert_int_equal(guest_advance(g, soon(), &done, &err), 0);
     guest_take(g, &r);
-    assert_string_equal(strbuf_str(&said.out), "oend\n");
-    assert_string_equal(strbuf_str(&said.err), "e");
+    assert_string_equal(strbuf_str(&said.out), expected);
+    assert_string_equal(strbuf_str(&said.err), expected_err);
     assert_int_equal(r.out.len, 0);
     assert_int_equal(r.status.code, 0);
+}
+
+static void live(struct guest *g)
+{
+    early(g, GUEST_LIVE, "printf o; printf e >&2", "oend\n", "e");
+}
+
+/* Lines that look like the protocol's others, and blanks, are text. */
+static void lines(struct guest *g)
+{
+    cleanup_strbuf struct strbuf first = STRBUF_INIT, expected = STRBUF_INIT;
+    strbuf_puts(&expected, " 61 62\n\nYWJj\n\\n %s\t\xc3\xa4 \n:\n");
+    for (int i = 0; i < 9000; i++)
+        strbuf_putc(&expected, 'x');
+    strbuf_puts(&first, "printf e >&2; printf ' 61 62\\n\\nYWJj\\n\\\\n %%s\\t\\303\\244 \\n:\\n';"
+                        "printf '%09000d\\n' 0 | tr 0 x");
+    strbuf_puts(&expected, "\nend\n");
+    early(g, GUEST_LINES, strbuf_str(&first), strbuf_str(&expected), "e");
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    shell(g, (struct guest_command){.form = GUEST_LINES}, "echo line; printf unended; exit 3", &r);
+    assert_string_equal(strbuf_str(&r.out), "line\nunended\n");
+    assert_int_equal(r.status.code, 3);
 }
 
 static void output_can_be_had_as_it_comes(void **state)
 {
     (void)state;
     each_kind(live);
+    each_kind(lines);
 }
 
 static void other_commands_run_at_the_same_time(void **state)
@@ -573,7 +597,7 @@ static void closing_stops_what_runs(void **state)
     strv_push_all(&argv, "sh", "-c", "echo $$; echo 0123456789012345; while :; do sleep 0.05; done",
                   NULL);
     const struct guest_command cmd = {
-        .argv = &argv, .output = collect, .output_data = &said, .live = true};
+        .argv = &argv, .output = collect, .output_data = &said, .form = GUEST_LIVE};
     cleanup_error struct error err = ERROR_INIT;
     bool done = false;
     assert_int_equal(guest_start(g, &cmd, soon(), &err), 0);
@@ -590,7 +614,7 @@ static void a_console_that_dies_is_named_and_opened_again(void **state)
     struct guest *g = open_kind(&kinds[0]);
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     cleanup_error struct error err = ERROR_INIT;
-    assert_int_equal(try_shell(g, (struct guest_command){.live = true},
+    assert_int_equal(try_shell(g, (struct guest_command){.form = GUEST_LIVE},
                                "echo a line of output; sleep 0.2; kill -KILL $FAKE_PID; sleep 20",
                                soon(), &r, &err),
                      -1);
@@ -724,7 +748,7 @@ static void a_line_without_end_is_not_kept(void **state)
     assert_int_equal(guest_reply_begin(&reply, 100, &err), 0);
     for (int i = 0; i < 1000000; i++)
         guest_reply_feed(&reply, "AAAA", 4, &out, &err_out);
-    assert_true(reply.line.len < 10000);
+    assert_true(reply.line.len <= GUEST_TOKEN_SIZE + GUEST_LINE_MAX);
     cleanup_free char *mark = xasprintf("\n%s+b\n", reply.token);
     guest_reply_feed(&reply, mark, strlen(mark), &out, &err_out);
     assert_true(reply.answered);
