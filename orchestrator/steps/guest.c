@@ -39,7 +39,7 @@ int step_guest(struct exec *x, struct run_container *c, int64_t deadline, struct
 struct stream {
     struct exec *x;
     size_t keep;
-    bool cut; /* the beginning of a stream was not kept */
+    bool cut; /* the beginning of standard output was not kept */
     struct run_result kept;
     int result; /* of passing it on */
     struct error failure;
@@ -54,7 +54,7 @@ static void pass_on(void *data, const char *bytes, size_t len, bool is_err)
     strbuf_add(to, bytes, len);
     if (to->len / 2 > s->keep) {
         strbuf_consume(to, to->len - s->keep);
-        s->cut = true;
+        s->cut = s->cut || !is_err;
     }
 }
 
@@ -129,8 +129,7 @@ static int run_in(struct exec *x, const struct plan_step *step, struct guest *g,
         cleanup_error struct error unheard = ERROR_INIT; /* what failed before counts for more */
         struct error *told = result < 0 ? &unheard : err;
         if (exec_artifact(x, save, r.out.data, r.out.len, told) < 0 ||
-            (cut && exec_note(x, told, "%s has the end of it only, the last %d MiB", save,
-                              GUEST_OUTPUT_MAX >> 20) < 0))
+            (cut && exec_note(x, told, "%s has the end of the output only", save) < 0))
             result = -1;
     }
     if (result < 0 || r.status.code == 0)

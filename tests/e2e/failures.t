@@ -25,11 +25,13 @@ on_host sh -c "mkdir $there && cd $there && truncate -s 24M guest.img && mkfs.ex
 # --- containerd does not come back -----------------------------------------------------------
 before=$(on_host sha256sum "$there/guest.img")
 break_containerd 'ExecStart=' 'ExecStart=/bin/sh -c "echo broken on purpose >&2; exit 3"'
-workflow "inject: {image: guest, files: [{from: $there/tool, to: /bin/tool}]}" 'restart: containerd'
+workflow "inject: {image: guest, files: [{from: $there/tool, to: /bin/tool}]}" \
+    "inject: {image: guest, files: [{from: $there/tool, to: /bin/other}]}" 'restart: containerd'
 run "$kataloop" run
 exits "containerd does not come back: the step failed" 1
 has "shows the journal's last lines" "$out" 'broken on purpose'
 has "says what was done about it" "$err" 'error: restart containerd: ' 'hint: the previous image was put back'
+is "each change of it is put back" "$(grep -c 'note: put the previous image back' <<<"$out")" 2
 is "the image is the old one" "$(on_host sha256sum "$there/guest.img")" "$before"
 mend_containerd || exit
 
@@ -102,3 +104,19 @@ for client in nerdctl ctr; do
     workflow "container: {image: busybox, client: $client, command: [no-such-command]}"
     does_not_start "no such command" $client no-such-command
 done
+
+# --- a container that cannot be removed --------------------------------------------------------------
+workflow 'container: {image: busybox, client: ctr, runtime: io.containerd.runc.v2}' \
+    'run: {command: systemctl stop containerd, become: true}'
+run "$kataloop" run
+left=$(grep -o 'kataloop-2[0-9a-f-]*-1' <<<"$out" | head -1)
+exits "containerd is down at the end: the run failed" 1
+has "says what stays" "$err" "$left"
+on_host systemctl start containerd
+wait_on_host 60 ctr --connect-timeout 1s version
+is "the container is there" "$(on_host ctr containers ls -q)" "$left"
+workflow 'run: "true"'
+run "$kataloop" run
+exits "the next run" 0
+has "takes it away" "$out" 'took away what run' 'had left'
+is "nothing of it is left" "$(on_host ctr containers ls -q)" ""
