@@ -2,10 +2,8 @@
  * Commands over an ssh connection: one exec channel each. */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -13,14 +11,14 @@
 #include "base/clock.h"
 #include "transport/backend.h"
 #include "transport/command_line.h"
+#include "transport/ssh_group.h"
 #include "transport/ssh_session.h"
 
 enum {
     CHUNK = 65536,
     WINDOW = 4 * 1024 * 1024, /* what may be under way unread: enough for 200 ms at 20 MB/s */
     PACKET = 32768,
-    QUEUE = 256 * 1024,   /* bytes kept between the connection and a descriptor */
-    HEAD_MAX = 64 * 1024, /* bytes of stderr before a killable command says its group */
+    QUEUE = 256 * 1024, /* bytes kept between the connection and a descriptor */
 };
 
 #define START_TIMEOUT (30 * NSEC_PER_SEC)
@@ -35,13 +33,11 @@ struct connection {
 
 struct channel {
     LIBSSH2_CHANNEL *channel;
-    unsigned generation; /* of the connection it belongs to */
-    int in_fd, out_fd;   /* pumped from and to; -1: none */
-    struct strbuf out;   /* on its way to out_fd */
-    char marker[40];     /* killable: the first line on stderr is this and the process group */
-    struct strbuf head;  /* that line as it comes */
-    int64_t group;       /* process group on the host; 0: not known yet */
-    uint64_t turn;       /* of the session, when it sent last */
+    unsigned generation;    /* of the connection it belongs to */
+    int in_fd, out_fd;      /* pumped from and to; -1: none */
+    struct strbuf out;      /* on its way to out_fd */
+    struct ssh_group group; /* of a killable command */
+    uint64_t turn;          /* of the session, when it sent last */
 };
 
 static struct ssh *ssh_of(const struct transport *t)
@@ -96,26 +92,14 @@ static int failed(struct transport *t, int rc, const char *what, struct error *e
 /* --- starting ----------------------------------------------------------------------------------
  */
 
-/* Says its process group before it becomes the command. Runs behind sudo and the login shell. */
-static const char tell_group[] = "read -r a b c d group rest < /proc/$$/stat; "
-                                 "echo \"$0 $group\" >&2; exec \"$@\"";
-
-static void make_marker(struct channel *c)
-{
-    uint64_t random[2] = {0};
-    if (getrandom(random, sizeof(random), 0) != sizeof(random))
-        random[0] = (uint64_t)clock_now();
-    snprintf(c->marker, sizeof(c->marker), "%016" PRIx64 "%016" PRIx64, random[0], random[1]);
-}
-
 /* The command as text for the login shell of the host, whatever shell that is: quoted words. */
-static char *command_text(const struct proc *p, const struct command *cmd, const struct channel *c)
+static char *command_text(const struct proc *p, const struct command *cmd, struct channel *c)
 {
     const struct ssh *s = ssh_of(p->transport);
     bool root = strcmp(s->settings.user, "root") == 0;
     cleanup_strv struct strv inner = STRV_INIT, argv = STRV_INIT;
     if (cmd->killable)
-        strv_push_all(&inner, "sh", "-c", tell_group, c->marker, NULL);
+        ssh_group_announce(&c->group, &inner);
     strv_extend(&inner, cmd->argv);
     struct command whole = *cmd;
     whole.argv = &inner;
@@ -176,7 +160,7 @@ static void channel_free(struct channel *c)
     cleanup_closep_(&c->in_fd);
     cleanup_closep_(&c->out_fd);
     strbuf_release(&c->out);
-    strbuf_release(&c->head);
+    ssh_group_release(&c->group);
     free(c);
 }
 
@@ -210,8 +194,6 @@ static int ssh_start(struct proc *p, const struct command *cmd, struct error *er
     set_nonblocking(c->out_fd);
     if (c->in_fd >= 0)
         p->stdin_ends = false;
-    if (cmd->killable)
-        make_marker(c);
     cleanup_error struct error failure = ERROR_INIT;
     int result = p->transport->lost ? lost(p->transport, &failure) : start_on(p, cmd, c, &failure);
     if (result < 0) {
@@ -339,33 +321,16 @@ static void flush_output(struct channel *c)
     strbuf_consume(&c->out, done);
 }
 
-/* The first line of a killable command's stderr is ours. What comes before it (a login shell's
- * greeting) is the command's. */
-static int take_marker(struct proc *p, struct channel *c, struct error *err)
+static int take_group(struct proc *p, struct channel *c, struct error *err)
 {
-    if (p->err.len == 0)
+    if (ssh_group_take(&c->group, &p->err) == 0)
         return 0;
-    strbuf_add(&c->head, p->err.data, p->err.len);
-    strbuf_truncate(&p->err, 0);
-    const char *at = memmem(c->head.data, c->head.len, c->marker, strlen(c->marker));
-    const char *end = at ? memchr(at, '\n', c->head.len - (size_t)(at - c->head.data)) : NULL;
-    if (!end && c->head.len > HEAD_MAX) {
-        error_set(err, ERR_FAILED,
-                  "the login on %s wrote more than %d KiB before the command began",
-                  p->transport->name, HEAD_MAX >> 10);
-        return error_hint(err,
-                          "`ssh %s true` shows it; let what the login shell reads be quiet "
-                          "where there is no terminal",
-                          ssh_of(p->transport)->settings.host);
-    }
-    if (!end)
-        return 0;
-    c->group = strtoll(at + strlen(c->marker), NULL, 10);
-    strbuf_add(&p->err, c->head.data, (size_t)(at - c->head.data));
-    strbuf_add(&p->err, end + 1, c->head.len - (size_t)(end + 1 - c->head.data));
-    strbuf_release(&c->head);
-    c->marker[0] = '\0';
-    return 0;
+    error_set(err, ERR_FAILED, "the login on %s wrote more than %d KiB before the command began",
+              p->transport->name, SSH_GROUP_HEAD_MAX >> 10);
+    return error_hint(err,
+                      "`ssh %s true` shows it; let what the login shell reads be quiet where "
+                      "there is no terminal",
+                      ssh_of(p->transport)->settings.host);
 }
 
 static void set_status(struct proc *p, struct channel *c)
@@ -401,7 +366,7 @@ static int ssh_pump(struct proc *p, struct error *err)
     flush_output(c);
     if (take_stream(p, c, SSH_EXTENDED_DATA_STDERR, &p->err, QUEUE, err) < 0)
         return -1;
-    if (c->marker[0] && take_marker(p, c, err) < 0)
+    if (take_group(p, c, err) < 0)
         return -1;
     if (!libssh2_channel_eof(c->channel))
         return 0;
@@ -414,8 +379,7 @@ static int ssh_pump(struct proc *p, struct error *err)
         return 0;
     if (rc != 0)
         return failed(t, rc, "waiting for a command", err);
-    strbuf_add(&p->err, c->head.data, c->head.len); /* it ended before it said its group */
-    strbuf_release(&c->head);
+    ssh_group_end(&c->group, &p->err);
     set_status(p, c);
     p->ended = true;
     return 0;
@@ -424,29 +388,22 @@ static int ssh_pump(struct proc *p, struct error *err)
 /* --- ending ------------------------------------------------------------------------------------
  */
 
-/* Wait on the host for the end of a process group, then send the signal to what is left of it. */
-static const char patient_kill[] =
-    "n=$3; while [ \"$n\" -gt 0 ] && kill -s 0 -- \"$2\"; do sleep 0.2; n=$((n-1)); done; "
-    "kill -s \"$1\" -- \"$2\"";
-#define PATIENT_PACE (200 * NSEC_PER_MSEC) /* the 0.2 above */
-
 static int ssh_signal(struct proc *p, const char *name, struct error *err)
 {
     struct channel *c = p->handle;
     int64_t deadline = deadline_in(10 * NSEC_PER_SEC);
-    while (c->group == 0 && !p->ended) { /* just started: it will say its group, which is no news */
+    while (c->group.id == 0 &&
+           !p->ended) { /* just started: it will say its group, which is no news */
         if (ssh_pump(p, err) < 0)
             return -1;
-        if (c->group == 0 && !p->ended &&
+        if (c->group.id == 0 && !p->ended &&
             ssh_wait(ssh_of(p->transport), deadline, "stopping a command on", err) < 0)
             return -1;
     }
-    if (p->ended || c->group <= 1)
+    if (p->ended || c->group.id <= 1)
         return 0;
     cleanup_strv struct strv argv = STRV_INIT;
-    strv_push_all(&argv, "sh", "-c", patient_kill, "sh", name, NULL);
-    strv_printf(&argv, "-%" PRId64, c->group);
-    strv_printf(&argv, "%" PRId64, p->patience / PATIENT_PACE);
+    ssh_group_kill(&c->group, name, p->patience, &argv);
     deadline += p->patience;
     p->patience = 0;
     const struct command cmd = {.argv = &argv, .become = p->become};
