@@ -32,53 +32,73 @@ static int ctr(struct transport *t, const struct strv *argv, int64_t deadline, s
     return 0;
 }
 
-/* The first `n` characters of each line that begins with `prefix`, up to white space. Counts;
- * *ret: the last. An exact match is the only one. */
-static size_t match_lines(const char *text, const char *prefix, char **ret)
+/* The ids of namespace "$1", an empty line, and the ids that the filters choose, where there are
+ * any. */
+static const char list[] =
+    "space=$1; shift; ctr --namespace \"$space\" containers ls -q || exit; echo; "
+    "[ $# -eq 0 ] || exec ctr --namespace \"$space\" containers ls -q \"$@\"";
+
+static int list_ids(struct transport *t, const char *space, const char *name, int64_t deadline,
+                    struct strbuf *ret, struct error *err)
 {
-    size_t found = 0;
-    for (const char *line = text; *line; line += strspn(line, "\n")) {
-        size_t n = strcspn(line, " \t\n");
-        if (n >= strlen(prefix) && strncmp(line, prefix, strlen(prefix)) == 0) {
-            free(*ret);
-            *ret = xstrndup(line, n);
-            if (strcmp(*ret, prefix) == 0)
-                return 1;
-            found++;
+    cleanup_strv struct strv argv = STRV_INIT;
+    strv_push_all(&argv, "sh", "-c", list, "sh", space, NULL);
+    /* ctr's filters know quoted strings as Go has them; a name with a quote in it is none. */
+    for (size_t i = 0; i < ARRAY_SIZE(name_labels) && !strpbrk(name, "\"\\"); i++)
+        strv_printf(&argv, "labels.\"%s\"==\"%s\"", name_labels[i], name);
+    return ctr(t, &argv, deadline, ret, err);
+}
+
+/* How `what` may mean a container; an earlier one counts for more. */
+enum match { BY_ID, BY_NAME, BY_START_OF_ID, MATCHES };
+
+struct candidates {
+    size_t n[MATCHES];
+    const char *id[MATCHES]; /* the last of them; borrowed from the lines */
+};
+
+static void sort_out(char *lines, const char *what, struct candidates *ret)
+{
+    bool named = false;
+    for (char *line; (line = strsep(&lines, "\n"));) {
+        enum match how = named                                    ? BY_NAME
+                         : strcmp(line, what) == 0                ? BY_ID
+                         : strncmp(line, what, strlen(what)) == 0 ? BY_START_OF_ID
+                                                                  : MATCHES;
+        if (!*line) {
+            named = true;
+        } else if (how < MATCHES) {
+            ret->n[how]++;
+            ret->id[how] = line;
         }
-        line += strcspn(line, "\n");
     }
-    return found;
 }
 
 static int find_id(struct transport *t, const char *space, const char *what, int64_t deadline,
                    char **ret, struct error *err)
 {
-    cleanup_strv struct strv argv = STRV_INIT;
     cleanup_strbuf struct strbuf said = STRBUF_INIT;
-    strv_push_all(&argv, "ctr", "--namespace", space, "containers", "ls", "-q", NULL);
-    if (ctr(t, &argv, deadline, &said, err) < 0)
+    struct candidates found = {0};
+    enum match how = BY_ID;
+    if (!*what)
+        return error_set(err, ERR_USAGE, "the container's name is empty");
+    if (list_ids(t, space, what, deadline, &said, err) < 0)
         return -1;
-    size_t found = match_lines(strbuf_str(&said), what, ret);
-    if (found == 1)
+    if (said.len > 0)
+        sort_out(said.data, what, &found);
+    while (how < BY_START_OF_ID && found.n[how] == 0)
+        how++;
+    if (found.n[how] == 1) {
+        *ret = xstrdup(found.id[how]);
         return 0;
-    /* ctr's filters know quoted strings as Go has them; a name with a quote in it is none. */
-    if (found == 0 && !strpbrk(what, "\"\\")) {
-        for (size_t i = 0; i < ARRAY_SIZE(name_labels); i++)
-            strv_printf(&argv, "labels.\"%s\"==\"%s\"", name_labels[i], what);
-        strbuf_truncate(&said, 0);
-        if (ctr(t, &argv, deadline, &said, err) < 0)
-            return -1;
-        found = match_lines(strbuf_str(&said), "", ret);
     }
-    if (found == 1)
-        return 0;
+    bool none = found.n[how] == 0;
     error_set(err, ERR_FAILED, "%s: %s container of namespace %s is called `%s`", transport_name(t),
-              found == 0 ? "no" : "more than one", space, what);
+              none ? "no" : "more than one", space, what);
     return error_hint(err,
-                      found == 0 ? "`ctr --namespace %s containers ls` there lists them; "
-                                   "--namespace names another"
-                                 : "give more of the id: `ctr --namespace %s containers ls`",
+                      none ? "`ctr --namespace %s containers ls` there lists them; --namespace "
+                             "names another"
+                           : "give more of the id: `ctr --namespace %s containers ls`",
                       space);
 }
 

@@ -15,8 +15,9 @@ struct guest_container {
 void guest_container_release(struct guest_container *c);
 #define cleanup_guest_container __attribute__((cleanup(guest_container_release)))
 
-/* Find a container of a namespace of containerd by its id, the start of one, or its name. None, and
- * more than one, is an error that says so. Asks containerd through ctr, which comes with it. */
+/* Find a container of a namespace of containerd by its id, its name, or the start of its id; what
+ * comes first here counts for more. None, and more than one, is an error that says so. Asks
+ * containerd through ctr, which comes with it. */
 int guest_find(struct transport *t, const char *space, const char *what, int64_t deadline,
                struct guest_container *ret, struct error *err);
 

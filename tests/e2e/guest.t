@@ -39,6 +39,14 @@ run guest exec "${name%-test}" -- printf '%s|' 'a b' "it's" '$HOME' ''
 exits "the start of an id is enough" 0
 is "arguments arrive as they are" "$out" "a b|it's|\$HOME||"
 
+on_host ctr containers create --runtime io.containerd.runc.v2 --label "nerdctl/name=${name%-test}" \
+    docker.io/library/busybox:latest another true
+run guest exec --json "${name%-test}" -- true
+has "a name is more than the start of an id" "$out" '"container":"another"' '"way":"host"'
+on_host ctr containers rm another
+run guest exec '' -- true
+exits "an empty name" 2
+
 head -c 100000 /dev/urandom >bytes
 guest exec "$name" -- cat <bytes >live-bytes
 ok "bytes go both ways" cmp bytes live-bytes
