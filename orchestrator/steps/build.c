@@ -51,26 +51,16 @@ static int build_failed(struct exec *x, const struct command *cmd, struct run_re
 
 static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, struct error *err)
 {
-    const char *dir = value_get_string(step->subject, "dir");
-    cleanup_free char *folder = exec_host_path(x, dir ? dir : ".");
-    cleanup_strv struct strv argv = STRV_INIT, env = STRV_INIT;
-    step_command(value_get(step->subject, "run"), &argv);
-    step_environment(value_get(step->subject, "env"), &env);
-    const struct command cmd = {
-        .argv = &argv,
-        .dir = folder,
-        .env = &env,
-        .login = true,
-        .killable = true,
-    };
+    cleanup_user_command struct user_command c;
+    user_command_read(x, step->subject, "run", &c);
     cleanup_strbuf struct strbuf before = STRBUF_INIT, now = STRBUF_INIT;
     if (output_state(x, step, &before, err) < 0)
         return -1;
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    if (exec_stream(x, &cmd, KEPT_OUTPUT, &r, err) < 0)
+    if (exec_stream(x, &c.cmd, KEPT_OUTPUT, &r, err) < 0)
         return -1;
     if (r.status.code != 0)
-        return build_failed(x, &cmd, &r, err);
+        return build_failed(x, &c.cmd, &r, err);
 
     const char *output = value_get_string(step->subject, "output");
     if (!output)

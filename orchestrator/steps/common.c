@@ -2,6 +2,7 @@
  * What several kinds of steps need. */
 #include "steps/common.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -17,10 +18,30 @@ void step_command(const struct value *command, struct strv *ret)
         strv_push(ret, command->items[i]->text);
 }
 
-void step_environment(const struct value *map, struct strv *ret)
+void user_command_read(const struct exec *x, const struct value *map, const char *key,
+                       struct user_command *ret)
 {
-    for (size_t i = 0; map && i < map->len; i++)
-        strv_printf(ret, "%s=%s", map->keys[i], map->items[i]->text ? map->items[i]->text : "");
+    const char *dir = value_get_string(map, "dir");
+    const struct value *env = value_get(map, "env");
+    *ret = (struct user_command){.folder = exec_host_path(x, dir ? dir : ".")};
+    step_command(value_get(map, key), &ret->argv);
+    for (size_t i = 0; env && i < env->len; i++)
+        strv_printf(&ret->env, "%s=%s", env->keys[i],
+                    env->items[i]->text ? env->items[i]->text : "");
+    ret->cmd = (struct command){
+        .argv = &ret->argv,
+        .dir = ret->folder,
+        .env = &ret->env,
+        .login = true,
+        .killable = true,
+    };
+}
+
+void user_command_release(struct user_command *c)
+{
+    strv_release(&c->argv);
+    strv_release(&c->env);
+    free(c->folder);
 }
 
 /* 1: it is, 0: it is not. */

@@ -11,13 +11,25 @@
 /* A FIELD_COMMAND as an argument vector: a line is for `sh -c`, words are as they are. */
 void step_command(const struct value *command, struct strv *ret);
 
-/* A map of names to scalars as "NAME=value" entries. */
-void step_environment(const struct value *map, struct strv *ret);
+/* A command of the user's: in a folder of the workspace, as a login shell would run it. Not to be
+ * copied: `cmd` points into it. */
+struct user_command {
+    struct command cmd; /* the caller may set more of it */
+    struct strv argv, env;
+    char *folder;
+};
+
+/* Read one out of a map with `dir` (default: the workspace), `env` and the command itself in `key`.
+ * The caller releases it. */
+void user_command_read(const struct exec *x, const struct value *map, const char *key,
+                       struct user_command *ret);
+void user_command_release(struct user_command *c);
+#define cleanup_user_command __attribute__((cleanup(user_command_release)))
 
 /* Is this folder of the host there? If not, -1 says whether it is the workspace that is missing. */
 int step_check_folder(struct exec *x, const char *folder, struct error *err);
 
-/* Why the user's command `cmd`, which has ended with another status than 0, has failed: its folder
+/* Why a user's command `cmd`, which has ended with another status than 0, has failed: its folder
  * is not there, or `what`, its status and its last lines. Returns -1. */
 int step_command_failed(struct exec *x, const struct command *cmd, const struct run_result *r,
                         const char *what, struct error *err);

@@ -18,24 +18,14 @@ static const struct field fields[] = {
 static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, struct error *err)
 {
     (void)ret_changed;
-    const char *dir = value_get_string(step->args, "dir");
-    cleanup_free char *folder = exec_host_path(x, dir ? dir : ".");
-    cleanup_strv struct strv argv = STRV_INIT, env = STRV_INIT;
-    step_command(value_get(step->args, "command"), &argv);
-    step_environment(value_get(step->args, "env"), &env);
-    const struct command cmd = {
-        .argv = &argv,
-        .dir = folder,
-        .env = &env,
-        .login = true,
-        .killable = true,
-        .become = value_get_bool(step->args, "become", false),
-    };
+    cleanup_user_command struct user_command c;
+    user_command_read(x, step->args, "command", &c);
+    c.cmd.become = value_get_bool(step->args, "become", false);
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    if (exec_stream(x, &cmd, 8192, &r, err) < 0)
+    if (exec_stream(x, &c.cmd, 8192, &r, err) < 0)
         return -1;
     if (r.status.code != 0)
-        return step_command_failed(x, &cmd, &r, "the command failed", err);
+        return step_command_failed(x, &c.cmd, &r, "the command failed", err);
     return 0;
 }
 
