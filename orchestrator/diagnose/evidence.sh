@@ -13,8 +13,8 @@
 #   MARK files MAX        what follows is the output of `head -v -c MAX`: one item for each file
 #   MARK end
 #
-# Starting a process costs far more than all else here, so the kernel's small files are read by one
-# `head` for all processes at once, and lists are taken apart by the shell.
+# Starting a process costs far more than all else here, so files of one kind are read by one program
+# for all processes at once, and what it prints is taken apart by the shell.
 set -f
 export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 mark=$1
@@ -67,10 +67,26 @@ stat_fields() {
 
 # --- who is who --------------------------------------------------------------------------------
 
+# The lower number first: a container's init comes before what it started.
+stats='' cgroups='' some=/proc/
+for _ in 1 2 3 4 5 6 7; do
+    some="${some}[0-9]"
+    stats="$stats $some/stat" cgroups="$cgroups $some/cgroup"
+done
 set +f
-scan=$(head -v -c 1024 /proc/[0-9]*/stat /proc/[0-9]*/cgroup)
+# shellcheck disable=SC2086
+scan=$(head -v -c 1024 $stats $cgroups)
 set -f
 targets='' crius='' agents='' parents='' tracers='' children='' all=''
+n_targets=0 n_crius=0 n_agents=0
+# add_target PID: bounds what a fork bomb in the container can make of this, and counts all.
+add_target() {
+    ! is_target "$1" || return 0
+    eval "target_$1=yes"
+    n_targets=$((n_targets + 1))
+    [ "$n_targets" -gt 16 ] || targets="$targets $1"
+}
+is_target() { eval "[ -n \"\${target_$1:-}\" ]"; }
 file=''
 IFS=$newline
 for line in $scan; do
@@ -89,10 +105,16 @@ for line in $scan; do
             eval "ppid_$this=\$ppid"
             all="$all $this"
             case $comm in
-            criu*) [ "$this" = $$ ] || add crius "$this" ;;
-            kata-agent*) add agents "$this" ;;
+            criu*)
+                n_crius=$((n_crius + 1))
+                [ "$n_crius" -gt 8 ] || crius="$crius $this"
+                ;;
+            kata-agent*)
+                n_agents=$((n_agents + 1))
+                [ "$n_agents" -gt 4 ] || agents="$agents $this"
+                ;;
             esac
-            [ "$pid" != "$this" ] || add targets "$this"
+            [ "$pid" != "$this" ] || add_target "$this"
             IFS=$newline
             ;;
         */cgroup)
@@ -103,7 +125,7 @@ for line in $scan; do
                 this=${file%/cgroup}
                 case $this in
                 '' | *[!0-9]*) ;;
-                *) add targets "$this" ;;
+                *) add_target "$this" ;;
                 esac
                 ;;
             esac
@@ -118,7 +140,7 @@ if [ -n "$pid" ]; then
     for _ in 1 2 3; do
         for this in $all; do
             eval "ppid=\$ppid_$this"
-            ! in_list "$targets" "$ppid" || add targets "$this"
+            ! is_target "$ppid" || add_target "$this"
         done
     done
 fi
@@ -130,28 +152,24 @@ for this in $crius; do
 done
 for this in $all; do
     eval "ppid=\$ppid_$this"
-    if in_list "$crius" "$this" || in_list "$parents" "$this" || in_list "$targets" "$this"; then
+    in_list "$agents$crius" "$ppid" || continue
+    if in_list "$crius$parents" "$this" || is_target "$this"; then
         continue
     fi
-    if in_list "$agents" "$ppid" || in_list "$crius" "$ppid"; then
-        add children "$this"
-    fi
+    add children "$this"
 done
 
-# first N LIST: bounds what a fork bomb in the container can make of this.
+# first N LIST-NAME LIST: leaves no more than that in it.
 first() {
     max=$1 kept='' n=0
-    for this in $2; do
+    for this in $3; do
         [ "$n" -lt "$max" ] || break
         kept="$kept $this" n=$((n + 1))
     done
-    echo "$kept"
+    eval "$2=\$kept"
 }
-count() { echo $#; }
-# shellcheck disable=SC2086
-n_targets=$(count $targets)
-targets=$(first 16 "$targets") crius=$(first 8 "$crius") agents=$(first 4 "$agents")
-parents=$(first 16 "$parents") children=$(first 8 "$children")
+first 16 parents "$parents"
+first 8 children "$children"
 
 # --- their files -------------------------------------------------------------------------------
 
@@ -186,6 +204,7 @@ read_tracers() {
     IFS=' '
 }
 read_tracers
+first 8 tracers "$tracers"
 
 item 16384 processes
 echo "targets in all: $n_targets"
@@ -224,35 +243,99 @@ printf '\n%s files 8192\n' "$mark"
 # shellcheck disable=SC2086
 head -v -c 8192 $files
 
-# redacted: reads entries that end with NUL, prints one a line; values of names that may be secrets
-# are left out, a newline inside of one becomes byte 1 and so stays with it. An option of such a
-# name hides the word behind it too.
-redacted() {
-    hide_next=''
-    IFS=$newline
-    for word in $(tr '\n\0' '\001\n'); do
-        if [ -n "$hide_next" ]; then
-            hide_next=''
-            echo '<redacted>'
-            continue
-        fi
-        case ${word%%=*} in
-        *[Tt][Oo][Kk][Ee][Nn]* | *[Ss][Ee][Cc][Rr][Ee][Tt]* | *[Pp][Aa][Ss][Ss]* | \
-            *[Pp][Ww][Dd]?* | *[Kk][Ee][Yy]* | *[Cc][Rr][Ee][Dd]* | *[Aa][Uu][Tt][Hh]* | \
-            *[Cc][Oo][Oo][Kk][Ii][Ee]* | *[Ss][Ii][Gg][Nn][Aa][Tt]* | *[Pp][Rr][Ii][Vv]*)
-            case $word in
-            *=*) word="${word%%=*}=<redacted>" ;;
-            -*) hide_next=1 ;;
-            esac
-            ;;
-        *)
-            # An address with a user's password in it.
-            case $word in
-            *://*:*@*) word="${word%%://*}://<redacted>@${word##*@}" ;;
-            esac
-            ;;
+# hide ENTRY: puts in $shown what may be shown of an argument or a variable. Hidden is the value of a name
+# that may be a secret's, and one that has such a name, a header or a key in it; an option of such a
+# name without a value sets $hide_next.
+hide() {
+    shown=$1 name=${1%%=*} hidden=''
+    case $name in
+    *[Tt][Oo][Kk][Ee][Nn]* | *[Ss][Ee][Cc][Rr][Ee][Tt]* | *[Pp][Aa][Ss][Ss]* | *_[Pp][Ww] | \
+        *[Pp][Ww][Dd]?* | *[!Dd][Pp][Ww][Dd] | *[Kk][Ee][Yy]* | *[Cc][Rr][Ee][Dd]* | *_[Pp][Aa][Tt] | \
+        *[Aa][Uu][Tt][Hh]* | *[Bb][Ee][Aa][Rr][Ee][Rr]* | *[Jj][Ww][Tt]* | *[Cc][Oo][Oo][Kk][Ii][Ee]* | \
+        *[Ss][Ii][Gg][Nn][Aa][Tt]* | *[Pp][Rr][Ii][Vv]*)
+        case $1 in
+        *=*) hidden=1 ;;
+        -*) hide_next=1 ;;
         esac
-        printf '%s\n' "$word"
+        ;;
+    esac
+    case ${1#*=} in
+    *[Tt][Oo][Kk][Ee][Nn][=:\"\'\ ]* | *[Ss][Ee][Cc][Rr][Ee][Tt][=:\"\'\ ]* | \
+        *[Pp][Aa][Ss][Ss][=:\"\'\ ]* | *[Pp][Aa][Ss][Ss][Ww][Oo][Rr][Dd][=:\"\'\ ]* | \
+        *[Pp][Aa][Ss][Ss][Ww][Dd][=:\"\'\ ]* | *[Pp][Ww][Dd][=:\"\'\ ]* | \
+        *[Kk][Ee][Yy][=:\"\'\ ]* | *[Kk][Ee][Yy]-----* | *[Cc][Oo][Oo][Kk][Ii][Ee][=:\"\'\ ]* | \
+        *[Aa][Uu][Tt][Hh][Oo][Rr][Ii][Zz]*[=:\"\'\ ]* | *[Bb][Ee][Aa][Rr][Ee][Rr]\ *) hidden=1 ;;
+    esac
+    case $hidden:$1 in
+    1:*=*)
+        case $name in
+        *[!A-Za-z0-9_.-]*) shown='<redacted>' ;;
+        *) shown="$name=<redacted>" ;;
+        esac
+        ;;
+    1:*) shown='<redacted>' ;;
+    # An address with a user, maybe with a password, in it.
+    *://*@*) shown="${1%%://*}://<redacted>@${1##*@}" ;;
+    esac
+}
+# put_entry ENTRY: of $file, which may be CRIU's command line: that says where the images are.
+put_entry() {
+    case $previous in
+    -D | --images-dir) o_images=$1 ;;
+    esac
+    case $1 in
+    --images-dir=*) o_images=${1#*=} ;;
+    esac
+    previous=$1
+    if [ -n "$hide_next" ]; then
+        hide_next='' shown='<redacted>'
+    else
+        hide "$1"
+    fi
+    printf '%s\n' "$shown"
+}
+begin_entries() {
+    file=$1 previous='' hide_next='' o_images=''
+    item 8192 "$file"
+}
+# Folders as "PLACE NAME" a line; PLACE, without blanks, goes in front of the name.
+folders=''
+add_folder() {
+    case "$folders$newline" in
+    *" $2$newline"*) ;;
+    *) [ -z "$2" ] || folders="$folders$newline$1 $2" ;;
+    esac
+}
+end_entries() {
+    case $file in */cmdline) this=${file#/proc/} this=${this%/cmdline} ;; *) return ;; esac
+    in_list "$crius" "$this" || return
+    # By its own root, or from its own working folder.
+    case $o_images in
+    /*) add_folder "/proc/$this/root" "$o_images" ;;
+    *) add_folder "/proc/$this/cwd/" "$o_images" ;;
+    esac
+}
+# entries FILE…: what ends with NUL, one a line; a newline inside of one becomes byte 1 and so stays
+# with it. This process takes a name that nobody can guess, and behind each file stands its name. It is
+# not MARK's: that is on command lines.
+printf '%%%s' "${mark#?}" >"/proc/$$/comm"
+read -r between <"/proc/$$/comm"
+entries() {
+    sources=''
+    for file; do sources="$sources$file$newline/proc/$$/comm$newline"; done
+    IFS=$newline
+    begin_entries "$1"
+    # shellcheck disable=SC2086
+    for entry in $(head -q -c 16384 $sources | tr '\n\0' '\001\n'); do
+        while [ $# -gt 0 ] && [ "$entry" != "${entry#*"$between"?}" ]; do
+            # The file was cut within an entry: half a secret has no name to know it by.
+            [ -z "${entry%%"$between"?*}" ] || echo ...
+            entry=${entry#*"$between"?}
+            end_entries
+            shift
+            [ $# -eq 0 ] || begin_entries "$1"
+        done
+        [ -z "$entry" ] || put_entry "$entry"
     done
     IFS=' '
 }
@@ -271,32 +354,59 @@ add_log() {
     *) logs="$logs$newline$1 $2" ;;
     esac
 }
-# add_open_logs PID, its descriptors on standard input as "… 3 -> /path/criu-dump.log": what CRIU
-# writes, not what else may have that path here. Anybody can call a process criu.
-add_open_logs() {
-    while read -r line; do
-        fd=${line%%' -> /'*}
-        fd=${fd##* }
-        case $line in
-        *' -> /'*.log) ! is_written "$1" "$fd" || add_log "/proc/$1/fd/$fd" "/${line#*' -> /'}" ;;
-        esac
-    done
+# add_open_log PID, and "… 3 -> /path/criu-dump.log" of its descriptors: what CRIU writes, not what else
+# may have that path here. Anybody can call a process criu.
+add_open_log() {
+    fd=${2%%' -> /'*}
+    fd=${fd##* }
+    case $2 in
+    *' -> /'*.log) ! is_written "$1" "$fd" || add_log "/proc/$1/fd/$fd" "/${2#*' -> /'}" ;;
+    esac
 }
+words='' fds='' links=''
 for this in $chosen; do
-    item 8192 "/proc/$this/cmdline"
-    redacted <"/proc/$this/cmdline"
+    words="$words /proc/$this/cmdline"
     in_list "$children" "$this" && continue
-    item 8192 "/proc/$this/environ"
-    redacted <"/proc/$this/environ"
-    item 8192 "/proc/$this/fd"
-    links=$(ls -l "/proc/$this/fd")
-    printf '%s\n' "$links"
-    ! in_list "$crius" "$this" || add_open_logs "$this" <<LINKS
-$links
-LINKS
-    item 4096 "/proc/$this/ns"
-    (cd "/proc/$this" && set +f && ls -ld ns/* exe cwd root)
+    words="$words /proc/$this/environ"
+    fds="$fds /proc/$this/fd"
+    links="$links $this/ns/* $this/exe $this/cwd $this/root"
 done
+# shellcheck disable=SC2086
+entries $words
+# A line for each link, whatever it holds; busybox sees to that by itself.
+quiet=-q
+ls -dq / >/dev/null || quiet=''
+# shellcheck disable=SC2086
+links=$(cd /proc && set +f && ls -ld $quiet $links)
+# A heading for each folder, also where there is but one.
+# shellcheck disable=SC2086
+fds=$(ls -lR $quiet $fds)
+IFS=$newline
+for line in $fds; do
+    case $line in
+    /proc/*/fd:)
+        file=${line%:} n=0
+        this=${file#/proc/}
+        this=${this%/fd}
+        item 8192 "$file"
+        continue
+        ;;
+    esac
+    n=$((n + 1))
+    [ "$n" -gt 256 ] || printf '%s\n' "$line"
+    ! in_list "$crius" "$this" || add_open_log "$this" "$line"
+done
+this=''
+for line in $links; do
+    name=${line%%' -> '*}
+    name=${name##* }
+    if [ "${name%%/*}" != "$this" ]; then
+        this=${name%%/*}
+        item 4096 "/proc/$this/ns"
+    fi
+    printf '%s%s\n' "${line%%"$name"*}" "${line#*"$this"/}"
+done
+IFS=' '
 
 # --- the freezers ------------------------------------------------------------------------------
 
@@ -316,8 +426,7 @@ done
 IFS=' '
 groups=''
 for this in $targets $crius $agents; do
-    IFS=$newline
-    for line in $(head -c 4096 "/proc/$this/cgroup"); do
+    while read -r line; do
         path=${line#*:*:}
         case $line in
         0::/*) path=$cgroup2$path ;;
@@ -333,8 +442,7 @@ for this in $targets $crius $agents; do
             esac
             path=${path%/*}
         done
-    done
-    IFS=' '
+    done <"/proc/$this/cgroup"
 done
 IFS=$newline
 set --
@@ -354,9 +462,16 @@ printf '\n%s files 4096\n' "$mark"
 # --- the system --------------------------------------------------------------------------------
 
 printf '\n%s files 8192\n' "$mark"
-head -v -c 8192 /proc/version /proc/cmdline /proc/uptime /proc/loadavg /proc/meminfo \
+head -v -c 8192 /proc/version /proc/uptime /proc/loadavg /proc/meminfo \
     /proc/sys/kernel/yama/ptrace_scope /sys/kernel/security/lsm /proc/sys/kernel/tainted \
     /proc/sys/kernel/io_uring_disabled /proc/sys/kernel/randomize_va_space
+
+item 8192 /proc/cmdline
+read -r parameters </proc/cmdline
+for word in $parameters; do
+    hide "$word"
+    printf '%s\n' "$shown"
+done
 
 item 4096 "kernel configuration"
 release=$(uname -r)
@@ -385,37 +500,6 @@ done
 
 # --- CRIU's log and images ---------------------------------------------------------------------
 
-# images_of PID: the images' folder, as CRIU's command line has it.
-images_of() {
-    o_images='' previous=''
-    IFS=$newline
-    for word in $(tr '\n\0' '\001\n' <"/proc/$1/cmdline"); do
-        case $previous in
-        -D | --images-dir) o_images=$word ;;
-        esac
-        case $word in
-        --images-dir=*) o_images=${word#*=} ;;
-        esac
-        previous=$word
-    done
-    IFS=' '
-}
-# Folders as "PLACE NAME" a line; PLACE, without blanks, goes in front of the name.
-folders=''
-add_folder() {
-    case "$folders$newline" in
-    *" $2$newline"*) ;;
-    *) [ -z "$2" ] || folders="$folders$newline$1 $2" ;;
-    esac
-}
-for this in $crius; do
-    images_of "$this"
-    # By its own root, or from its own working folder.
-    case $o_images in
-    /*) add_folder "/proc/$this/root" "$o_images" ;;
-    *) add_folder "/proc/$this/cwd/" "$o_images" ;;
-    esac
-done
 add_folder '' "$images"
 # Where CRIU has ended already.
 set +f

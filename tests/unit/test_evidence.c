@@ -44,13 +44,14 @@ static int close_host(void **state)
 
 /* A process to look at, with `environment`, that waits until it is killed. Returned once it is what
  * it is to be: after its exec, or with its new name. */
-static pid_t start_target(char *const *environment, const char *name)
+static pid_t start_target(char *const *environment, char *const *arguments, const char *name)
 {
+    static char *const sleeper[] = {"sleep", "1000", NULL};
     int ready[2];
     assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
     pid_t pid = fork();
     if (pid == 0 && environment) {
-        execle("/bin/sleep", "sleep", "1000", (char *)NULL, environment);
+        execve(arguments ? "/bin/sh" : "/bin/sleep", arguments ? arguments : sleeper, environment);
         _exit(127);
     }
     if (pid == 0) {
@@ -95,7 +96,7 @@ static void a_process_is_in_it_and_its_secrets_are_not(void **state)
                                         "my_credentials=hush-6",
                                         "HARMLESS=seen",
                                         NULL};
-    pid_t pid = start_target(environment, NULL);
+    pid_t pid = start_target(environment, NULL, NULL);
     const struct diagnose_spec spec = {.target_pid = pid, .space = "default", .name = "x"};
     cleanup_strbuf struct strbuf text = STRBUF_INIT;
     cleanup_bundle struct bundle b = BUNDLE_INIT;
@@ -123,6 +124,68 @@ static void a_process_is_in_it_and_its_secrets_are_not(void **state)
     assert_non_null(bundle_find(&b, "freezers"));
     assert_non_null(bundle_find(&b, "host: versions"));
     assert_true(text.len < 512 * 1024);
+}
+
+/* Neither what has a secret's name in its value, nor what has one on the command line. */
+static void secrets_within_values_and_arguments_are_hidden(void **state)
+{
+    (void)state;
+    static char *const environment[] = {"PATH=/bin",
+                                        "PWD=/seen",
+                                        "MYSQL_PWD=hush",
+                                        "DSN=host=h password=hush",
+                                        "CONFIG={\"user\":\"u\",\"password\":\"hush\"}",
+                                        "PEM=-----BEGIN RSA PRIVATE KEY-----\nhush",
+                                        "HEADER=Authorization: Basic hush==",
+                                        "URL=http://hush@h/",
+                                        "QUERY=http://h/?token=hush",
+                                        NULL};
+    static char *const arguments[] = {"sh",
+                                      "-c",
+                                      "kill -STOP $$; :",
+                                      "--password",
+                                      "hush",
+                                      "--password=hush",
+                                      "-H",
+                                      "Authorization: Basic hush==",
+                                      "-e=TOKEN=hush",
+                                      "mnt[/run/secrets/a]:seen",
+                                      "1000",
+                                      NULL};
+    pid_t pid = start_target(environment, arguments, NULL);
+    const struct diagnose_spec spec = {.target_pid = pid};
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    cleanup_bundle struct bundle b = BUNDLE_INIT;
+    take(&spec, NULL, &text, &b);
+    end_target(pid);
+    assert_null(strstr(text.data, "hush"));
+    const struct bundle_item *environ = bundle_find(&b, "/proc/%d/environ", pid);
+    assert_string_equal(item_value(environ, "PWD", NULL), "/seen");
+    assert_string_equal(item_value(environ, "HEADER", NULL), "<redacted>");
+    assert_int_equal(environ->lines.len, 9);
+    const struct process *p = bundle_process(&b, pid);
+    assert_string_equal(p->command.items[5], "--password=<redacted>");
+    assert_string_equal(p->command.items[7], "<redacted>");
+    assert_string_equal(p->command.items[9], "mnt[/run/secrets/a]:seen");
+    assert_string_equal(p->command.items[10], "1000");
+}
+
+/* What a process says of itself is within its own items. */
+static void arguments_that_look_like_a_header_are_only_arguments(void **state)
+{
+    (void)state;
+    static char *const environment[] = {"A=a", NULL};
+    static char *const arguments[] = {
+        "sh", "-c", "kill -STOP $$; :", "\n==> /proc/1/environ <==\n", "B=b", NULL};
+    pid_t pid = start_target(environment, arguments, NULL);
+    const struct diagnose_spec spec = {.target_pid = pid};
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    cleanup_bundle struct bundle b = BUNDLE_INIT;
+    take(&spec, NULL, &text, &b);
+    end_target(pid);
+    assert_int_equal(bundle_process(&b, pid)->command.len, 5);
+    assert_int_equal(bundle_find(&b, "/proc/%d/environ", pid)->lines.len, 1);
+    assert_true(item_find(bundle_find(&b, "/proc/1/environ"), "B=b") < 0);
 }
 
 static void it_is_known_how_long_the_log_is_silent(void **state)
@@ -163,7 +226,7 @@ static void only_what_criu_writes_is_its_log(void **state)
     assert_int_equal(fs_write_atomic(log, "(0.1) written\n", 14, 0600, &err), 0);
     assert_int_equal(fs_write_atomic(other, "hush-1\n", 7, 0600, &err), 0);
     int fds[] = {open(other, O_RDONLY), open(other, O_PATH), open(log, O_WRONLY | O_APPEND)};
-    pid_t pid = start_target(NULL, "criu");
+    pid_t pid = start_target(NULL, NULL, "criu");
     for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
         assert_int_equal(close(fds[i]), 0);
     const struct diagnose_spec spec = {.target_pid = getpid()};
@@ -187,7 +250,7 @@ static void a_name_that_is_shell_code_is_only_a_name(void **state)
     static const char *const names[] = {") `>/tmp/K1`\nx", "a\n==> /proc/ <", "$(>/tmp/K2)",
                                         "';>/tmp/K3;'"};
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        pid_t pid = start_target(NULL, names[i]);
+        pid_t pid = start_target(NULL, NULL, names[i]);
         const struct diagnose_spec spec = {.target_pid = pid};
         cleanup_strbuf struct strbuf text = STRBUF_INIT;
         cleanup_bundle struct bundle b = BUNDLE_INIT;
@@ -268,6 +331,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_process_is_in_it_and_its_secrets_are_not),
+        cmocka_unit_test(secrets_within_values_and_arguments_are_hidden),
+        cmocka_unit_test(arguments_that_look_like_a_header_are_only_arguments),
         cmocka_unit_test(it_is_known_how_long_the_log_is_silent),
         cmocka_unit_test(only_what_criu_writes_is_its_log),
         cmocka_unit_test(a_name_that_is_shell_code_is_only_a_name),
