@@ -517,15 +517,16 @@ for line in $logs; do
     n=$((n + 1))
     file=${line%% *} log=${line#* }
     [ "$file" != - ] || file=$log
-    # Its beginning names the versions; the errors may be far above the end.
+    # Its beginning names the versions; the errors may be far above the end. By bytes: lines are long
+    # where mounts are, and nothing may push the end out.
     item 24576 "log $log"
-    head -n 12 "$file"
+    head -c 2048 "$file"
     if has grep; then
-        echo '...'
-        head -c 8388608 "$file" | grep -nE 'Error |Warn ' | head -n 40
+        printf '\n...\n'
+        head -c 8388608 "$file" | grep -nE 'Error |Warn ' | head -c 8192
     fi
-    echo '...'
-    tail -n 60 "$file"
+    printf '\n...\n'
+    tail -c 12288 "$file"
     item 1024 "log state $log"
     stat -L -c "size: %s${newline}modified: %Y" "$file"
     read -r now _ </proc/uptime

@@ -214,6 +214,32 @@ static void it_is_known_how_long_the_log_is_silent(void **state)
     assert_int_equal(fs_remove_tree(folder, &err), 0);
 }
 
+/* Mounts with many layers make long lines. */
+static void the_end_of_a_long_log_is_in_it(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/kataloop-evidence-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    cleanup_free char *log = xasprintf("%s/criu-dump.log", folder);
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_strbuf struct strbuf content = STRBUF_INIT;
+    for (int i = 0; i < 120; i++)
+        strbuf_printf(&content, "(00.%06d) %s: lowerdir=%01500d\n", i,
+                      i % 3 ? "type overlay" : "Warn  (criu/mount.c:1)", i);
+    strbuf_puts(&content, "(01.000000) Dumping finished successfully\n");
+    assert_int_equal(fs_write_atomic(log, content.data, content.len, 0600, &err), 0);
+    const struct diagnose_spec spec = {.target_pid = getpid(), .work_dir = folder};
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    cleanup_bundle struct bundle b = BUNDLE_INIT;
+    take(&spec, NULL, &text, &b);
+    cleanup_scene struct scene s;
+    scene_make(&b, &s);
+    assert_true(s.finished);
+    assert_string_equal(s.last, "Dumping finished successfully");
+    assert_null(s.log->cut);
+    assert_int_equal(fs_remove_tree(folder, &err), 0);
+}
+
 /* Anybody can call a process criu, and name or open what root alone should read. */
 static void only_what_criu_writes_is_its_log(void **state)
 {
@@ -334,6 +360,7 @@ int main(void)
         cmocka_unit_test(secrets_within_values_and_arguments_are_hidden),
         cmocka_unit_test(arguments_that_look_like_a_header_are_only_arguments),
         cmocka_unit_test(it_is_known_how_long_the_log_is_silent),
+        cmocka_unit_test(the_end_of_a_long_log_is_in_it),
         cmocka_unit_test(only_what_criu_writes_is_its_log),
         cmocka_unit_test(a_name_that_is_shell_code_is_only_a_name),
         cmocka_unit_test(what_the_caller_knows_is_in_it),
