@@ -550,8 +550,9 @@ for line in $folders; do
         else
             echo 'writable: no'
         fi
-        df -k "$place"
-        df -i "$place"
+        # Each row on one line, however long its device's name is.
+        df -kP "$place"
+        df -iP "$place"
     else
         none "images $folder" "there is no such folder"
     fi
