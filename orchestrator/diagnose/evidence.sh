@@ -78,7 +78,7 @@ set +f
 scan=$(head -v -c 1024 $stats $cgroups)
 set -f
 targets='' crius='' agents='' parents='' tracers='' children='' all=''
-n_targets=0 n_crius=0 n_agents=0
+n_targets=0 n_crius=0 n_agents=0 init=''
 # add_target PID: bounds what a fork bomb in the container can make of this, and counts all.
 add_target() {
     ! is_target "$1" || return 0
@@ -113,6 +113,7 @@ for line in $scan; do
                 n_agents=$((n_agents + 1))
                 [ "$n_agents" -gt 4 ] || agents="$agents $this"
                 ;;
+            init) [ "$this" -gt 1 ] || init=init ;;
             esac
             [ "$pid" != "$this" ] || add_target "$this"
             IFS=$newline
@@ -135,6 +136,9 @@ for line in $scan; do
     esac
 done
 IFS=' '
+# Where Kata's agent is init, it has that name.
+read -r parameters </proc/cmdline
+case $init" $parameters" in init*' agent.'*) agents=${agents:- 1} ;; esac
 # Below the process that was asked for; a child can have a smaller number than its parent.
 if [ -n "$pid" ]; then
     for _ in 1 2 3; do
@@ -467,7 +471,6 @@ head -v -c 8192 /proc/version /proc/uptime /proc/loadavg /proc/meminfo \
     /proc/sys/kernel/io_uring_disabled /proc/sys/kernel/randomize_va_space
 
 item 8192 /proc/cmdline
-read -r parameters </proc/cmdline
 for word in $parameters; do
     hide "$word"
     printf '%s\n' "$shown"
