@@ -16,7 +16,20 @@ static bool has_cap(const struct process *p, int bit)
     return (p->cap_eff >> bit) & 1;
 }
 
-/* Where it is said that a seize was refused. */
+/* Does CRIU go on behind that line of its log, with all processes seized? */
+static bool goes_on(const struct scene *s, struct spot at)
+{
+    static const char *const texts[] = {"Lock network", "Obtaining task stat",
+                                        "Parasite syscall_ip"};
+    const char *line;
+    for (size_t n = (size_t)at.line + 1; (line = item_line(s->log, n)); n++)
+        for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+            if (strstr(line, texts[i]))
+                return true;
+    return false;
+}
+
+/* Where it is said that a seize was refused. That of a zombie is too, and CRIU goes on. */
 static struct spot denied(const struct scene *s)
 {
     static const char *const texts[] = {
@@ -26,7 +39,7 @@ static struct spot denied(const struct scene *s)
     };
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         struct spot at = scene_said(s, texts[i]);
-        if (spot_is(at))
+        if (spot_is(at) && (at.item != s->log || !goes_on(s, at)))
             return at;
     }
     return (struct spot){0};
