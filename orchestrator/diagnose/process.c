@@ -217,23 +217,25 @@ int64_t process_limit(const struct bundle *b, int pid, const char *what, int *re
 }
 
 /* "lrwx------ 1 root root 64 Nov 25 02:00 0 -> /dev/null": the number is the word before the
- * arrow, and what follows is the first target, whatever it holds. */
+ * arrow, and what follows is the first target, whatever it holds. A line without an arrow is of one
+ * that is open and could not be read; of many, some are cut off. */
 const char *process_fd(const struct bundle *b, int pid, int fd, bool *ret_known)
 {
     const struct bundle_item *list = bundle_find(b, "/proc/%d/fd", pid);
     *ret_known = list && !list->missing && item_prefix(list, "total ") == 0;
-    for (size_t i = 0; *ret_known && i < list->lines.len; i++) {
+    for (size_t i = 1; *ret_known && i < list->lines.len; i++) {
         const char *line = list->lines.items[i];
         const char *arrow = strstr(line, " -> ");
-        if (!arrow)
-            continue;
-        const char *number = arrow;
+        const char *end = arrow ? arrow : line + strlen(line), *number = end;
         while (number > line && number[-1] != ' ')
             number--;
-        cleanup_free char *text = xstrndup(number, (size_t)(arrow - number));
+        cleanup_free char *text = xstrndup(number, (size_t)(end - number));
         int found;
-        if (read_int(text, &found) && found == fd)
-            return arrow + 4;
+        if (!read_int(text, &found) || found != fd)
+            continue;
+        *ret_known = arrow != NULL;
+        return arrow ? arrow + 4 : NULL;
     }
+    *ret_known = *ret_known && !list->cut;
     return NULL;
 }

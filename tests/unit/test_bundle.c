@@ -59,6 +59,7 @@ static const char sample[] =
     "|total 0\n"
     "|lr-x------ 1 root root 64 Nov 25 02:00 0 -> /dev/null\n"
     "|l-wx------ 1 root root 64 Nov 25 02:00 12 -> /tmp/a -> b\n"
+    "|l-wx------ 1 root root 64 Nov 25 02:00 13\n"
     "[/proc/812/stack]\n"
     "!not readable\n"
     "[dmesg]\n"
@@ -104,6 +105,8 @@ static void items_and_processes_are_read(void **state)
     assert_null(process_fd(&b, 812, 2, &known));
     assert_true(known);
     assert_null(process_fd(&b, 800, 2, &known));
+    assert_false(known);
+    assert_null(process_fd(&b, 812, 13, &known));
     assert_false(known);
     const struct process *unknown = bundle_process(&b, 800);
     assert_string_equal(unknown->name, "?");
