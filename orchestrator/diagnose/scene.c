@@ -122,24 +122,16 @@ static void look_at_group(const struct scene *s, const char *folder, int version
     }
 }
 
-static void find_freezer(const struct scene *s, const struct process *p, struct freezer *f)
+/* A process's freezer in the hierarchy of one version; false: it is not in that. */
+static bool find_in_hierarchy(const struct scene *s, const struct process *p, int version,
+                              struct freezer *f)
 {
-    const struct bundle_item *mounts = bundle_find(s->bundle, "freezers");
-    const char *base2 = item_value(mounts, "cgroup v2", NULL);
-    const char *base1 = item_value(mounts, "cgroup v1 freezer", NULL);
-    const char *base = NULL, *path = NULL;
-    /* Where v1's controller is in use, v2's tree only tracks. */
-    if (p && p->freezer1 && base1 && *base1 == '/') {
-        f->version = 1;
-        base = base1;
-        path = p->freezer1;
-    } else if (p && p->cgroup2 && base2 && *base2 == '/') {
-        f->version = 2;
-        base = base2;
-        path = p->cgroup2;
-    } else {
-        return;
-    }
+    const char *base = item_value(bundle_find(s->bundle, "freezers"),
+                                  version == 2 ? "cgroup v2" : "cgroup v1 freezer", NULL);
+    const char *path = version == 2 ? p->cgroup2 : p->freezer1;
+    if (!path || !base || *base != '/')
+        return false;
+    f->version = version;
     f->folder = xasprintf("%s%s", base, strcmp(path, "/") == 0 ? "" : path);
     cleanup_free char *group = xstrdup(f->folder);
     bool own = true;
@@ -152,6 +144,22 @@ static void find_freezer(const struct scene *s, const struct process *p, struct 
     if (!f->by.item && f->set.item && !bundle_find(s->bundle, "%s/cgroup.events", f->folder))
         f->by = f->set;
     f->frozen = f->by.item != NULL;
+    return true;
+}
+
+/* Where both are mounted, v2's tree mostly tracks only, but it can freeze as well. */
+static void find_freezer(const struct scene *s, const struct process *p, struct freezer *f)
+{
+    struct freezer second = {0};
+    if (!p)
+        return;
+    bool first = find_in_hierarchy(s, p, 1, f);
+    if (!f->frozen && find_in_hierarchy(s, p, 2, &second) && (second.frozen || !first)) {
+        free(f->folder);
+        *f = second;
+    } else {
+        free(second.folder);
+    }
 }
 
 /* --- the log --------------------------------------------------------------------------------- */
