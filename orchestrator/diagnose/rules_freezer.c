@@ -7,15 +7,19 @@
 #include "base/alloc.h"
 #include "diagnose/rules.h"
 
+/* The folder of the group that was frozen, maybe one above; the process's own where that was not
+ * seen. NULL: not known. The caller frees. */
+static char *frozen_folder(const struct freezer *f)
+{
+    const char *end = f->set.item ? strrchr(f->set.item->name, '/') : NULL;
+    return end ? xstrndup(f->set.item->name, (size_t)(end - f->set.item->name))
+               : xstrdup(f->folder);
+}
+
 /* The command that thaws a process's cgroup; the caller frees. */
 static char *thaw_command(const struct freezer *f)
 {
-    cleanup_free char *folder = xstrdup(f->folder);
-    if (f->set.item) { /* maybe a group above */
-        free(folder);
-        const char *end = strrchr(f->set.item->name, '/');
-        folder = xstrndup(f->set.item->name, (size_t)(end - f->set.item->name));
-    }
+    cleanup_free char *folder = frozen_folder(f);
     cleanup_free char *quoted = shell_quote(folder);
     return f->version == 2 ? xasprintf("echo 0 > %s/cgroup.freeze", quoted)
                            : xasprintf("echo THAWED > %s/freezer.state", quoted);
@@ -50,15 +54,19 @@ static bool freezer_is_known_to_criu(const struct scene *s)
                       item_find(s->log, "freezing processes:") >= 0);
 }
 
-/* The cgroup it was told is another one than the target's? */
+/* Was CRIU told another cgroup than the one that is to be thawed? It thaws what it is told, and
+ * nothing above or below that. */
 static bool freezer_is_another(const struct scene *s)
 {
     const char *told = command_option(&s->criu->command, "--freeze-cgroup", 0);
-    const char *own = s->target_freezer.folder;
+    cleanup_free char *frozen = frozen_folder(&s->target_freezer);
     size_t len = told ? strlen(told) : 0;
     while (len > 1 && told[len - 1] == '/')
         len--;
-    return told && own && (strncmp(own, told, len) != 0 || (own[len] && own[len] != '/'));
+    if (!told || !frozen)
+        return false;
+    bool within = strncmp(frozen, told, len) == 0 && (!frozen[len] || frozen[len] == '/');
+    return !within || (frozen[len] && spot_is(s->target_freezer.set));
 }
 
 static void explain_frozen(const struct scene *s, struct finding *f)
@@ -86,9 +94,14 @@ static void explain_frozen(const struct scene *s, struct finding *f)
         "lost)\n"
         "%s",
         quoted, thaw);
-    finding_remedy(f, command,
-                   "Give CRIU the freezer cgroup of the container: it thaws it for the dump and "
-                   "freezes it again.");
+    cleanup_free char *frozen = frozen_folder(&s->target_freezer);
+    bool above = frozen && strcmp(frozen, s->target_freezer.folder) != 0;
+    finding_remedy(f, command, "%s",
+                   above ? "What is frozen is a group above the container's own, and CRIU thaws "
+                           "only the one that it is told: freeze the container's own, and give "
+                           "CRIU that."
+                         : "Give CRIU the freezer cgroup of the container: it thaws it for the "
+                           "dump and freezes it again.");
     finding_refute(f, "the same hang while `cgroup.events` of the target says `frozen 0`, or with "
                       "--freeze-cgroup on CRIU's command line");
 }
