@@ -50,10 +50,17 @@ static bool dumps(const struct process *p)
            strv_contains(&p->command, "swrk");
 }
 
+/* One that waits for others and dumps nothing by itself. */
+static bool serves(const struct process *p)
+{
+    return strv_contains(&p->command, "service") || strv_contains(&p->command, "page-server") ||
+           strv_contains(&p->command, "lazy-pages");
+}
+
 /* How well a process fits as "the CRIU": of our target, dumping, alive. */
 static int criu_fit(const struct bundle *b, const struct process *p)
 {
-    if (!(p->roles & PROCESS_CRIU))
+    if (!(p->roles & PROCESS_CRIU) || (serves(p) && !dumps(p)))
         return 0;
     int64_t root = 0;
     const char *tree = command_option(&p->command, "--tree", 't');
