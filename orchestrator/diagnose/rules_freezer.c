@@ -142,9 +142,10 @@ static void check_frozen_target(const struct scene *s, const struct rule *r, str
         show_cgroup(s, f, s->target, &s->target_freezer);
         cleanup_free char *item = xasprintf("/proc/%d/cmdline", s->criu->pid);
         struct spot told = spot_of(s, s->criu, "cmdline", "--freeze-cgroup");
-        if (spot_is(told))
-            finding_show(f, told);
-        else
+        finding_show(f, told);
+        if (strcmp(spot_text(told), "--freeze-cgroup") == 0) /* its value is the next word */
+            finding_show(f, (struct spot){told.item, told.line + 1});
+        if (!spot_is(told))
             finding_show_absence(f, item, "no --freeze-cgroup among %zu words",
                                  s->criu->command.len);
     }
@@ -287,9 +288,11 @@ static void check_left_frozen(const struct scene *s, const struct rule *r, struc
                     "One that is killed or loses its connection in between never resumes it.");
     const char *id = item_value(s->caller, "container", NULL);
     const char *space = item_value(s->caller, "namespace", NULL);
-    cleanup_free char *thaw =
-        id ? xasprintf("ctr -n %s tasks resume %s", space ? space : "default", id)
-           : thaw_command(&s->target_freezer);
+    /* A bundle may come from anywhere, and this is there to be copied. */
+    cleanup_free char *quoted_id = id ? shell_quote(id) : NULL;
+    cleanup_free char *quoted_space = shell_quote(space ? space : "default");
+    cleanup_free char *thaw = id ? xasprintf("ctr -n %s tasks resume %s", quoted_space, quoted_id)
+                                 : thaw_command(&s->target_freezer);
     finding_remedy(f, thaw, "Resume it%s:", id ? ", on the host" : "");
     finding_refute(f, "somebody paused the container on purpose");
 }

@@ -295,6 +295,19 @@ static void another_criu_is_named_and_not_to_be_killed(void **state)
     }
 }
 
+/* A bundle comes from anybody, and what to do is there to be copied. */
+static void what_a_bundle_names_is_quoted_in_commands(void **state)
+{
+    (void)state;
+    cleanup_judged struct judged j = JUDGED_INIT;
+    judge_text("kataloop-evidence 1\n[caller]\n|container: a;reboot\n|namespace: $(id)\n"
+               "|client: killed\n[processes]\n|target 8\n[/proc/8/cgroup]\n|0::/x\n"
+               "[freezers]\n|cgroup v2: /c\n[/c/x/cgroup.events]\n|frozen 1\nend\n",
+               &j);
+    assert_string_equal(j.f.items[0].rule->id, "left-frozen");
+    assert_string_equal(j.f.items[0].command, "ctr -n '$(id)' tasks resume 'a;reboot'");
+}
+
 static void what_no_rule_knows_is_told_with_what_is_unusual(void **state)
 {
     (void)state;
@@ -489,6 +502,7 @@ int main(void)
         cmocka_unit_test(blocks_and_inodes_are_told_apart),
         cmocka_unit_test(a_cause_that_no_line_shows_is_only_possible),
         cmocka_unit_test(another_criu_is_named_and_not_to_be_killed),
+        cmocka_unit_test(what_a_bundle_names_is_quoted_in_commands),
         cmocka_unit_test(what_no_rule_knows_is_told_with_what_is_unusual),
         cmocka_unit_test(a_child_of_criu_is_unusual_while_it_hangs),
         cmocka_unit_test(a_log_of_before_is_no_log_of_this_one),
