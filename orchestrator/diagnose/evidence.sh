@@ -428,7 +428,7 @@ for line in $(head -c 65536 /proc/self/mountinfo); do
     IFS=$newline
 done
 IFS=' '
-groups=''
+groups='' n=0
 for this in $targets $crius $agents; do
     while read -r line; do
         path=${line#*:*:}
@@ -442,7 +442,10 @@ for this in $targets $crius $agents; do
         while [ -n "$path" ] && [ "$path" != "$cgroup2" ] && [ "$path" != "$freezer1" ]; do
             case "$newline$groups$newline" in
             *"$newline$path$newline"*) ;;
-            *) groups="$groups$newline$path" ;;
+            *)
+                n=$((n + 1))
+                [ "$n" -gt 64 ] || groups="$groups$newline$path"
+                ;;
             esac
             path=${path%/*}
         done

@@ -29,7 +29,7 @@ static const struct {
 
 struct stream {
     const char *mark, *prefix;
-    size_t left; /* bytes that may still be taken */
+    size_t left; /* bytes that may still be written */
     struct strbuf *out;
 };
 
@@ -71,9 +71,12 @@ static bool put(struct stream *s, const char *name, const char *data, size_t len
         bundle_put_missing(s->out, full, "left out: there is too much in all");
         return false;
     }
-    size_t take = max < s->left ? max : s->left;
-    s->left -= len < take ? len : take;
-    return bundle_put(s->out, full, data, len, take, tail);
+    size_t before = s->out->len;
+    bool whole = bundle_put(s->out, full, data, len, max < s->left ? max : s->left, tail);
+    /* What is no text takes four bytes for one, and an empty line two. */
+    size_t written = s->out->len - before;
+    s->left -= written < s->left ? written : s->left;
+    return whole;
 }
 
 /* "==> /proc/1/status <==": a file's name of at least one byte. */

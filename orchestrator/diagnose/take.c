@@ -15,7 +15,7 @@
 extern const char script_evidence[], script_host[];
 
 enum {
-    GUEST_MAX = 1 << 20,  /* bytes of content of the guest's side */
+    GUEST_MAX = 1 << 20,  /* bytes of the items of the guest's side */
     HOST_MAX = 128 << 10, /* … and of the host's */
     STDERR_MAX = 8 << 10, /* of what the client said */
 };

@@ -341,11 +341,31 @@ static void a_stream_is_bounded_in_all(void **state)
     (void)state;
     cleanup_bundle struct bundle b = BUNDLE_INIT;
     assert_false(
-        convert("@M item 100 a\n123456\n\n@M item 100 b\n123456\n\n@M item 100 c\n1\n", 10, &b));
+        convert("@M item 100 a\n123456\n\n@M item 100 b\n123456\n\n@M item 100 c\n1\n", 20, &b));
     assert_int_equal(b.n_items, 3);
     assert_null(b.items[0].cut);
     assert_non_null(b.items[1].cut);
     assert_string_equal(b.items[2].missing, "left out: there is too much in all");
+}
+
+/* Whatever the items hold, what was taken can be read. */
+static void a_stream_is_bounded_when_it_is_no_text(void **state)
+{
+    (void)state;
+    static const char *const contents[] = {"\x01", "\n"};
+    for (size_t i = 0; i < ARRAY_SIZE(contents); i++) {
+        cleanup_strbuf struct strbuf stream = STRBUF_INIT;
+        cleanup_bundle struct bundle b = BUNDLE_INIT;
+        for (int item = 0; item < 200; item++) {
+            strbuf_printf(&stream, "@M item 8192 i%d\n", item);
+            for (int n = 0; n < 8192; n++)
+                strbuf_puts(&stream, contents[i]);
+            strbuf_puts(&stream, "\n\n");
+        }
+        strbuf_puts(&stream, "@M end\n");
+        assert_true(convert(strbuf_str(&stream), BUNDLE_MAX / 2, &b));
+        assert_int_equal(b.n_items, 200);
+    }
 }
 
 int main(void)
@@ -361,6 +381,7 @@ int main(void)
         cmocka_unit_test(content_cannot_pass_for_a_mark),
         cmocka_unit_test(a_file_says_once_that_it_was_cut),
         cmocka_unit_test(a_stream_is_bounded_in_all),
+        cmocka_unit_test(a_stream_is_bounded_when_it_is_no_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
