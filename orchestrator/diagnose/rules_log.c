@@ -74,14 +74,24 @@ static void check_network_lock(const struct scene *s, const struct rule *r, stru
     struct spot missing = scene_said(s, "execvp(\"ip");
     const struct bundle_item *which = bundle_find(s->bundle, "which");
     const char *path = item_value(which, "iptables-restore", NULL);
-    bool absent = spot_is(missing) || (path && strcmp(path, "none") == 0);
+    bool nftables = strstr(spot_text(failed), "nftables") != NULL;
+    bool absent = !nftables && (spot_is(missing) || (path && strcmp(path, "none") == 0));
     struct finding *f = finding_add(out, r, CERTAIN, "CRIU could not lock the network%s",
                                     absent ? ": iptables-restore is missing" : "");
     finding_show(f, missing);
     finding_show(f, failed);
     int line = item_prefix(which, "iptables-restore:");
-    if (line >= 0)
+    if (line >= 0 && !nftables)
         finding_show(f, (struct spot){which, line});
+    if (nftables) {
+        finding_explain(f, "While it dumps, CRIU keeps packets away from the container's "
+                           "connections, here with rules of nftables, which the kernel refused.");
+        finding_remedy(f, "criu dump … --network-lock skip    # where no connection matters",
+                       "A kernel with CONFIG_NF_TABLES and CONFIG_NF_TABLES_INET, or another way "
+                       "to lock (--network-lock iptables, or skip):");
+        finding_refute(f, "`nft add table inet x` works in the container's network namespace");
+        return;
+    }
     finding_explain(
         f, "While it dumps, CRIU keeps packets away from the container's connections, with "
            "rules that it hands to iptables-restore (and ip6tables-restore). Where the program "
@@ -181,6 +191,12 @@ static const struct saying unsupported[] = {
      "CRIU must give it a temporary name to find it again.",
      "Allow that:",
      "--link-remap"},
+    {{"The criu itself is within dumped tree"},
+     "CRIU is among the processes that it is to dump",
+     "CRIU was started by a process of the container, or in its process tree, and cannot stop "
+     "itself.",
+     "Start it from outside of the container:",
+     "criu dump … --tree PID    # in the guest, by the agent"},
     {{"Individually stopped threads not supported"},
      "a thread of the target is stopped on its own",
      "CRIU dumps a stopped process, but not one whose threads differ.",
