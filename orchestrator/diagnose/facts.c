@@ -174,23 +174,56 @@ static void add_environment(struct facts *f, const struct bundle *b, const char 
     }
 }
 
-/* The options of CRIU, each a fact: the order does not matter, the values are without the run's
- * own folders. */
+enum option_kind {
+    OPTION_VALUE,
+    OPTION_FLAG,  /* has no value */
+    OPTION_NOISE, /* has one that is the run's own */
+};
+
+/* The options of CRIU that have a letter too: by hand they are given by that. */
+static const struct option {
+    char letter;
+    const char *name;
+    enum option_kind kind;
+} options[] = {
+    {'t', "--tree", OPTION_NOISE},         {'D', "--images-dir", OPTION_NOISE},
+    {'W', "--work-dir", OPTION_NOISE},     {'o', "--log-file", OPTION_NOISE},
+    {'v', "--verbosity", OPTION_NOISE},    {'R', "--leave-running", OPTION_FLAG},
+    {'s', "--leave-stopped", OPTION_FLAG}, {'j', "--shell-job", OPTION_FLAG},
+    {'l', "--file-locks", OPTION_FLAG},    {'x', "--ext-unix-sk", OPTION_FLAG},
+    {'L', "--libdir", OPTION_VALUE},       {'r', "--root", OPTION_VALUE},
+};
+
+static const struct option *find_option(const char *word, size_t len)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+        if (word[1] == options[i].letter ||
+            (strlen(options[i].name) == len && strncmp(word, options[i].name, len) == 0))
+            return &options[i];
+    return NULL;
+}
+
+/* The options of CRIU, each a fact: neither the order matters nor how they are written, and the
+ * values are without the run's own folders. */
 static void add_options(struct facts *f, const char *who, const struct process *p)
 {
-    static const char *const run_made[] = {"--images-dir", "--work-dir", "--tree",     "-t",
-                                           "-D",           "-W",         "--log-file", "-o"};
     for (size_t i = 1; i < p->command.len; i++) {
         const char *word = p->command.items[i];
         if (word[0] != '-')
             continue;
-        const char *equals = strchr(word, '=');
+        bool is_long = word[1] == '-';
+        size_t len = is_long ? strcspn(word, "=") : strlen(word);
+        const struct option *option = find_option(word, len);
+        cleanup_free char *name = option ? xstrdup(option->name) : xstrndup(word, len);
         const char *next = i + 1 < p->command.len ? p->command.items[i + 1] : NULL;
-        cleanup_free char *name = equals ? xstrndup(word, (size_t)(equals - word)) : xstrdup(word);
-        const char *value = equals ? equals + 1 : next && next[0] != '-' ? next : "given";
-        bool noise = false;
-        for (size_t n = 0; n < ARRAY_SIZE(run_made); n++)
-            noise = noise || strcmp(name, run_made[n]) == 0;
+        const char *value = next && next[0] != '-' ? next : "given";
+        if (option && option->kind != OPTION_VALUE)
+            value = "given";
+        else if (is_long && word[len])
+            value = word + len + 1;
+        else if (option && !is_long && word[2])
+            value = word + 2;
+        bool noise = option && option->kind == OPTION_NOISE;
         bool freeze = strcmp(name, "--freeze-cgroup") == 0;
         /* One that may come several times is told apart by its value. */
         bool repeated = strcmp(name, "--skip-mnt") == 0 || strcmp(name, "--external") == 0;
@@ -201,7 +234,7 @@ static void add_options(struct facts *f, const char *who, const struct process *
             freeze ? "without it CRIU does not thaw a frozen target" : NULL,
             repeated ? xasprintf("%s: option %s %s", who, name, value)
                      : xasprintf("%s: option %s", who, name),
-            noise ? xstrdup("given") : normal_text(value));
+            normal_text(value));
     }
 }
 

@@ -461,6 +461,31 @@ static void what_a_spawner_changes_is_a_difference(void **state)
     }
 }
 
+/* What is typed by hand is short. */
+static void an_option_is_the_same_however_it_is_written(void **state)
+{
+    (void)state;
+    static const char *const commands[] = {
+        "|criu\n|dump\n|--tree\n|5\n|--images-dir=/a\n|--leave-running\n|--shell-job\n|-v4\n"
+        "|--libdir\n|/l\n|--tcp-established\n",
+        "|criu\n|dump\n|-vvv\n|-l\n|-R\n|-j\n|-L/l\n|-t6\n|-D\n|/b\n",
+    };
+    struct bundle b[2] = {BUNDLE_INIT, BUNDLE_INIT};
+    for (size_t i = 0; i < 2; i++) {
+        cleanup_error struct error err = ERROR_INIT;
+        cleanup_free char *text = xasprintf(
+            "kataloop-evidence 1\n[processes]\n|criu 8\n[/proc/8/cmdline]\n%send\n", commands[i]);
+        assert_int_equal(bundle_parse(text, strlen(text), "b", &b[i], &err), 0);
+    }
+    cleanup_comparison struct comparison c = COMPARISON_INIT;
+    comparison_make(&b[0], &b[1], &c);
+    assert_int_equal(c.n, 2);
+    assert_string_equal(c.items[0].what, "CRIU: option --file-locks");
+    assert_string_equal(c.items[1].what, "CRIU: option --tcp-established");
+    bundle_release(&b[0]);
+    bundle_release(&b[1]);
+}
+
 static void a_bundle_does_not_differ_from_itself(void **state)
 {
     (void)state;
@@ -509,6 +534,7 @@ int main(void)
         cmocka_unit_test(any_cut_is_survived),
         cmocka_unit_test(the_frozen_cgroup_is_the_first_difference),
         cmocka_unit_test(what_a_spawner_changes_is_a_difference),
+        cmocka_unit_test(an_option_is_the_same_however_it_is_written),
         cmocka_unit_test(a_bundle_does_not_differ_from_itself),
         cmocka_unit_test(noise_is_taken_out_of_text),
     };
