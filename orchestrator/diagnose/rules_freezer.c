@@ -115,8 +115,37 @@ static void show_waiting_criu(const struct scene *s, struct finding *f)
         finding_show(f, spot_of(s, s->target, "status", "TracerPid"));
 }
 
+/* Does CRIU's log end where it waits for a frozen process of v2? */
+static bool ends_in_parasite(const struct scene *s)
+{
+    return strncmp(s->last, "Parasite syscall_ip", 19) == 0;
+}
+
+/* A freezer within the container, as of one that runs in it and was paused. */
+static void check_inner(const struct scene *s, const struct rule *r, struct findings *out)
+{
+    if (!s->inner || s->finished || (!s->criu_alive && !ends_in_parasite(s)))
+        return;
+    struct finding *f = finding_add(out, r, LIKELY,
+                                    "a process of the container (%s, %d) is in a frozen cgroup of "
+                                    "its own",
+                                    s->inner->name, s->inner->pid);
+    show_freezer(f, &s->inner_freezer);
+    show_cgroup(s, f, s->inner, &s->inner_freezer);
+    finding_show(f, s->last_spot);
+    show_waiting_criu(s, f);
+    finding_explain(f,
+                    "Something in the container has frozen a part of it, a container that is "
+                    "paused in it for one. CRIU dumps all processes below the first, and thaws "
+                    "only the group that --freeze-cgroup names: it waits for this one for ever.");
+    cleanup_free char *thaw = thaw_command(&s->inner_freezer);
+    finding_remedy(f, thaw, "Resume it before the checkpoint. Now, in the guest, thaw it:");
+    finding_refute(f, "the same hang while `cgroup.events` of that cgroup says `frozen 0`");
+}
+
 static void check_frozen_target(const struct scene *s, const struct rule *r, struct findings *out)
 {
+    check_inner(s, r, out);
     if (!s->target_freezer.frozen || s->finished)
         return;
     struct finding *f;
@@ -129,7 +158,7 @@ static void check_frozen_target(const struct scene *s, const struct rule *r, str
                                   "with --freeze-cgroup"
                                 : "the target's cgroup is frozen, and CRIU was not told to thaw it "
                                   "(no --freeze-cgroup)");
-    } else if (strncmp(s->last, "Parasite syscall_ip", 19) == 0 ||
+    } else if (ends_in_parasite(s) ||
                (s->target_freezer.version == 1 && spot_is(scene_said(s, "Timeout reached")))) {
         f = finding_add(out, r, LIKELY,
                         "the target's cgroup is frozen, and CRIU's log ends where it waits for a "

@@ -169,6 +169,24 @@ static void find_freezer(const struct scene *s, const struct process *p, struct 
     }
 }
 
+/* Only where the target itself is not frozen. */
+static void find_inner(struct scene *s)
+{
+    for (size_t i = 0; !s->inner && !s->target_freezer.frozen && i < s->bundle->n_processes; i++) {
+        const struct process *p = &s->bundle->processes[i];
+        if (!(p->roles & PROCESS_TARGET) || p == s->target)
+            continue;
+        struct freezer f = {0};
+        find_freezer(s, p, &f);
+        if (f.frozen) {
+            s->inner = p;
+            s->inner_freezer = f;
+        } else {
+            free(f.folder);
+        }
+    }
+}
+
 /* --- the log --------------------------------------------------------------------------------- */
 
 /* "12:(00.012345) text", "(00.012345) text": the text. */
@@ -306,11 +324,13 @@ void scene_make(const struct bundle *b, struct scene *ret)
     find_log(ret);
     find_freezer(ret, ret->target, &ret->target_freezer);
     find_freezer(ret, ret->criu, &ret->criu_freezer);
+    find_inner(ret);
 }
 
 void scene_release(struct scene *s)
 {
     free(s->target_freezer.folder);
     free(s->criu_freezer.folder);
+    free(s->inner_freezer.folder);
     *s = (struct scene){0};
 }

@@ -40,6 +40,10 @@ struct scene {
     int64_t log_age; /* seconds since it last grew; -1: not known */
 
     struct freezer target_freezer, criu_freezer;
+    /* Another process of the container, frozen where the target is not: by a freezer within the
+     * container. NULL: none. */
+    const struct process *inner;
+    struct freezer inner_freezer;
 
     const struct bundle_item *caller, *said; /* its facts, and what the client said; may be NULL */
     bool stalled;                            /* the caller says so */
