@@ -37,6 +37,10 @@ find_target() {
         case $previous in
         -t | --tree) target=$word ;;
         esac
+        case $word in
+        --tree=*) target=${word#*=} ;;
+        -t[0-9]*) target=${word#-t} ;;
+        esac
         previous=$word
     done <<WORDS
 $(tr '\0' '\n' 2>/dev/null <"/proc/$1/cmdline")

@@ -64,6 +64,18 @@ end_looks() {
 }
 said() { grep -qF -e "$1" "$scratch/said"; }
 
+# A process in a cgroup of the container's name.
+target='' group=''
+for tree in /sys/fs/cgroup /sys/fs/cgroup/freezer; do
+    if [ -z "$target" ] && [ -w "$tree/cgroup.procs" ] && mkdir "$tree/$id" 2>/dev/null; then
+        group=$tree/$id
+        sleep 1000 &
+        target=$!
+        echo "$target" >"$group/cgroup.procs" || exit
+    fi
+done
+[ -n "$target" ] || echo "# no cgroup can be made here: nothing is found by one"
+
 for shell in "${shells[@]}"; do
     # shellcheck disable=SC2206 # words
     sh=($shell)
@@ -77,6 +89,16 @@ data 0"
     is "$name: nor with one of somebody else" "$out" "criu 0
 data 0"
     end_criu
+
+    # By the process that it dumps, where a cgroup can be made here.
+    for tree in "--tree $target" "--tree=$target" "-t$target"; do
+        [ -n "$target" ] || break
+        # shellcheck disable=SC2086 # words
+        start_criu $tree
+        run "${sh[@]}" "$look" "$id" 0
+        has "$name: the container's is found by $tree" "$out" " $criu "
+        end_criu
+    done
 
     start_criu --tree 1 --images "/tmp/$id/images"
     run "${sh[@]}" "$look" "$id" 0
@@ -105,3 +127,9 @@ $p'
 three"
     end_criu
 done
+
+if [ -n "$target" ]; then
+    kill "$target"
+    wait "$target"
+    ok "the cgroup of this test is gone" rmdir "$group"
+fi
