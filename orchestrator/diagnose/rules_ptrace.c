@@ -35,6 +35,7 @@ static struct spot denied(const struct scene *s)
     static const char *const texts[] = {
         "(Operation not permitted)",
         "Unseizable non-zombie",
+        "suspending seccomp failed: Operation not permitted",
         "CRIU needs to have the CAP_SYS_ADMIN",
     };
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {

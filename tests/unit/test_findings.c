@@ -280,6 +280,18 @@ static void a_cause_that_no_line_shows_is_only_possible(void **state)
     }
 }
 
+static void a_refusal_makes_a_filter_likely(void **state)
+{
+    (void)state;
+    static const char *const bundles[] = {"ptrace-forbidden.seccomp.evidence",
+                                          "ptrace-forbidden.suspend-seccomp.evidence"};
+    for (size_t i = 0; i < ARRAY_SIZE(bundles); i++) {
+        cleanup_judged struct judged j = JUDGED_INIT;
+        judge_file(bundles[i], &j);
+        assert_int_equal(j.f.items[0].certainty, LIKELY);
+    }
+}
+
 static void another_criu_is_named_and_not_to_be_killed(void **state)
 {
     (void)state;
@@ -526,6 +538,7 @@ int main(void)
         cmocka_unit_test(a_frozen_target_is_told_in_full),
         cmocka_unit_test(blocks_and_inodes_are_told_apart),
         cmocka_unit_test(a_cause_that_no_line_shows_is_only_possible),
+        cmocka_unit_test(a_refusal_makes_a_filter_likely),
         cmocka_unit_test(another_criu_is_named_and_not_to_be_killed),
         cmocka_unit_test(what_a_bundle_names_is_quoted_in_commands),
         cmocka_unit_test(what_no_rule_knows_is_told_with_what_is_unusual),
