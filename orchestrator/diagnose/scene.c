@@ -101,6 +101,8 @@ static void find_processes(struct scene *s)
     s->rpc = s->criu && strv_contains(&s->criu->command, "swrk");
 }
 
+enum { GROUP_DEPTH_MAX = 64 }; /* of cgroups; evidence.sh takes no more of them */
+
 /* --- freezers -------------------------------------------------------------------------------- */
 
 static void look_at_group(const struct scene *s, const char *folder, int version, bool own,
@@ -141,10 +143,8 @@ static bool find_in_hierarchy(const struct scene *s, const struct process *p, in
     f->version = version;
     f->folder = xasprintf("%s%s", base, strcmp(path, "/") == 0 ? "" : path);
     cleanup_free char *group = xstrdup(f->folder);
-    bool own = true;
-    while (strlen(group) > strlen(base)) {
-        look_at_group(s, group, f->version, own, f);
-        own = false;
+    for (int depth = 0; depth < GROUP_DEPTH_MAX && strlen(group) > strlen(base); depth++) {
+        look_at_group(s, group, f->version, depth == 0, f);
         *strrchr(group, '/') = 0;
     }
     /* A kernel without `frozen` in cgroup.events still has what was asked for. */
