@@ -114,14 +114,18 @@ static void check_traced(const struct scene *s, const struct rule *r, struct fin
         f, "A process has one tracer at most. CRIU needs to be it, so a debugger, strace, a "
            "monitor that uses ptrace, or a CRIU that still hangs there keeps it out.");
     bool criu = tracer && (tracer->roles & PROCESS_CRIU);
+    bool own = tracer && (tracer->roles & PROCESS_TARGET);
     cleanup_free char *command =
-        criu ? xasprintf("tr '\\0' ' ' </proc/%d/cmdline; cat /proc/%d/wchan    # in the guest",
-                         pid, pid)
-             : xasprintf("kill %d    # in the guest: strace and gdb let go then", pid);
+        criu  ? xasprintf("tr '\\0' ' ' </proc/%d/cmdline; cat /proc/%d/wchan    # in the guest",
+                          pid, pid)
+        : own ? xasprintf("tr '\\0' ' ' </proc/%d/cmdline    # in the guest", pid)
+              : xasprintf("kill %d    # in the guest: strace and gdb let go then", pid);
     finding_remedy(f, command, "%s",
-                   criu ? "Find out which checkpoint that CRIU is of, and why it hangs, before you "
-                          "end it: the workload can be lost with it."
-                        : "Detach the tracer before the checkpoint.");
+                   criu  ? "Find out which checkpoint that CRIU is of, and why it hangs, before "
+                           "you end it: the workload can be lost with it."
+                   : own ? "The tracer is a process of the container itself, and may take what it "
+                           "traces with it when it ends. Find out what it is, and have it detach."
+                         : "Detach the tracer before the checkpoint.");
     finding_refute(f, "TracerPid of all threads of the target is 0, or CRIU's own number");
 }
 

@@ -280,6 +280,15 @@ static void a_cause_that_no_line_shows_is_only_possible(void **state)
     }
 }
 
+static void a_tracer_of_the_container_is_not_to_be_killed(void **state)
+{
+    (void)state;
+    cleanup_judged struct judged j = JUDGED_INIT;
+    judge_file("traced.own.evidence", &j);
+    assert_null(strstr(j.f.items[0].command, "kill"));
+    assert_non_null(strstr(j.f.items[0].remedy, "a process of the container itself"));
+}
+
 static void a_refusal_makes_a_filter_likely(void **state)
 {
     (void)state;
@@ -538,6 +547,7 @@ int main(void)
         cmocka_unit_test(a_frozen_target_is_told_in_full),
         cmocka_unit_test(blocks_and_inodes_are_told_apart),
         cmocka_unit_test(a_cause_that_no_line_shows_is_only_possible),
+        cmocka_unit_test(a_tracer_of_the_container_is_not_to_be_killed),
         cmocka_unit_test(a_refusal_makes_a_filter_likely),
         cmocka_unit_test(another_criu_is_named_and_not_to_be_killed),
         cmocka_unit_test(what_a_bundle_names_is_quoted_in_commands),
