@@ -548,8 +548,8 @@ for line in $folders; do
     folder=${line#* } place=${line%% *}${line#* }
     if [ -d "$place" ]; then
         item 8192 "images $folder"
-        # shellcheck disable=SC2012 # for people
-        ls -l "$place/" | head -n 60
+        # shellcheck disable=SC2012,SC2086 # for people
+        ls -l $quiet "$place/" | head -n 60
         item 2048 "images state $folder"
         if [ -w "$place" ]; then
             echo 'writable: yes'
