@@ -551,11 +551,14 @@ for line in $folders; do
         # shellcheck disable=SC2012,SC2086 # for people
         ls -l $quiet "$place/" | head -n 60
         item 2048 "images state $folder"
-        if [ -w "$place" ]; then
-            echo 'writable: yes'
-        else
-            echo 'writable: no'
-        fi
+        # To root busybox says of anything that it can be written. A folder that is not there cannot be
+        # removed, but where nothing can be written that is said first.
+        writable=no
+        [ ! -w "$place" ] || case $(rmdir "$place/$mark" 2>&1) in
+        *'ead-only file system'*) ;;
+        *) writable=yes ;;
+        esac
+        echo "writable: $writable"
         # Each row on one line, however long its device's name is.
         df -kP "$place"
         df -iP "$place"
