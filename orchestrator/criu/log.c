@@ -146,6 +146,7 @@ void criu_log_line_release(struct criu_log_line *line)
 static bool says_success(const struct criu_log_line *line)
 {
     static const char *const successes[] = {"Dumping finished successfully",
+                                            "Pre-dumping finished successfully",
                                             "Restore finished successfully"};
     for (size_t i = 0; i < ARRAY_SIZE(successes); i++)
         if (strncmp(line->message, successes[i], strlen(successes[i])) == 0)

@@ -33,6 +33,7 @@ static const struct {
     {"Unlock network", "unlocking the network"},
     {"Unfreezing tasks", "letting the processes go"},
     {"Dumping finished successfully", "finished"},
+    {"Pre-dumping finished successfully", "finished"},
 };
 
 static void take_line(struct criu_phase *p, const char *text, size_t len)

@@ -11,7 +11,7 @@ enum { QUIET_SECONDS = 10 }; /* without a line behind the last, nobody is at wor
 
 static struct spot said_finished(const struct scene *s)
 {
-    return scene_said(s, "Dumping finished successfully");
+    return scene_said(s, SCENE_SUCCESS);
 }
 
 static struct spot caller_line(const struct scene *s, const char *key)

@@ -252,7 +252,7 @@ static void find_log(struct scene *s)
     find_log_age(s);
     if (!s->log)
         return;
-    s->finished = item_find(s->log, "Dumping finished successfully") >= 0;
+    s->finished = item_find(s->log, SCENE_SUCCESS) >= 0;
     for (size_t i = s->log->lines.len; i-- > 0;)
         if (*item_line(s->log, i)) {
             s->last_spot = (struct spot){s->log, (int)i};

@@ -60,6 +60,8 @@ void scene_release(struct scene *s);
 
 /* The first line of CRIU's log that contains `text`; then of what the client said. */
 struct spot scene_said(const struct scene *s, const char *text);
+/* What CRIU says at the end of a dump, or of a pre-dump, that succeeded. */
+#define SCENE_SUCCESS "umping finished successfully"
 static inline bool spot_is(struct spot at)
 {
     return at.item != NULL;

@@ -266,6 +266,18 @@ static void a_log_of_any_length_is_bounded(void **state)
     assert_false(log.finished);
 }
 
+static void a_success_is_known_of_all_that_criu_does(void **state)
+{
+    (void)state;
+    static const char *const whats[] = {"Dumping", "Pre-dumping", "Restore"};
+    for (size_t i = 0; i < ARRAY_SIZE(whats); i++) {
+        cleanup_free char *text = xasprintf("(00.1) %s finished successfully\n", whats[i]);
+        cleanup_criu_log struct criu_log log;
+        criu_log_read(text, strlen(text), &log);
+        assert_true(log.finished);
+    }
+}
+
 static void a_log_of_garbage_is_survived(void **state)
 {
     (void)state;
@@ -299,6 +311,7 @@ int main(void)
         cmocka_unit_test(lines_are_taken_apart),
         cmocka_unit_test(a_log_says_how_it_ended),
         cmocka_unit_test(a_log_of_any_length_is_bounded),
+        cmocka_unit_test(a_success_is_known_of_all_that_criu_does),
         cmocka_unit_test(a_log_of_garbage_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
