@@ -234,14 +234,26 @@ static void find_log_age(struct scene *s)
     }
 }
 
+/* Is it the log of that name, which may have folders, in the folder (NULL: not known)? */
+static bool is_log(const struct bundle_item *item, const char *file, const char *folder)
+{
+    size_t len = strlen(item->name), its = strlen(file);
+    return len > its && strcmp(item->name + len - its, file) == 0 &&
+           strchr("/ ", item->name[len - its - 1]) && (!folder || strstr(item->name, folder));
+}
+
 static void find_log(struct scene *s)
 {
     const struct bundle_item *item = NULL, *first = NULL;
     const char *file = s->criu ? command_option(&s->criu->command, "--log-file", 'o') : NULL;
     const char *folder = s->criu ? command_option(&s->criu->command, "--work-dir", 'W') : NULL;
+    if (!folder && s->criu) /* then its log is beside the images */
+        folder = command_option(&s->criu->command, "--images-dir", 'D');
+    if (file && *file == '/')
+        folder = NULL;
     while ((item = bundle_next(s->bundle, "log /", item))) {
         first = first ? first : item;
-        if (file && strstr(item->name, file) && (!folder || strstr(item->name, folder)))
+        if (file && is_log(item, file, folder))
             break;
     }
     s->log = item ? item : first;

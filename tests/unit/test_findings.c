@@ -368,6 +368,24 @@ static void a_child_of_criu_is_unusual_while_it_hangs(void **state)
                       "  - CRIU's log ends with: x\n");
 }
 
+/* Of several CRIUs, each has its own. */
+static void the_log_is_the_one_that_criu_was_given(void **state)
+{
+    (void)state;
+    static const char *const options[] = {"|-D\n|/b\n|-o\n|dump.log\n", "|-W\n|/b\n|-odump.log\n",
+                                          "|-D\n|/c\n|-o\n|/b/dump.log\n"};
+    for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+        cleanup_judged struct judged j = JUDGED_INIT;
+        cleanup_free char *text = xasprintf(
+            "kataloop-evidence 1\n[processes]\n|target 5\n|criu 8\n[/proc/8/status]\n|State:\tS\n"
+            "[/proc/8/cmdline]\n|criu\n|dump\n|-t\n|5\n%s[log /a/dump.log]\n|other\n"
+            "[log /b/criu-dump.log]\n|another\n[log /b/dump.log]\n|its own\nend\n",
+            options[i]);
+        judge_text(text, &j);
+        assert_true(strv_contains(&j.f.unusual, "CRIU's log ends with: its own"));
+    }
+}
+
 static void a_log_of_before_is_no_log_of_this_one(void **state)
 {
     (void)state;
@@ -553,6 +571,7 @@ int main(void)
         cmocka_unit_test(what_a_bundle_names_is_quoted_in_commands),
         cmocka_unit_test(what_no_rule_knows_is_told_with_what_is_unusual),
         cmocka_unit_test(a_child_of_criu_is_unusual_while_it_hangs),
+        cmocka_unit_test(the_log_is_the_one_that_criu_was_given),
         cmocka_unit_test(a_log_of_before_is_no_log_of_this_one),
         cmocka_unit_test(any_cut_is_survived),
         cmocka_unit_test(the_frozen_cgroup_is_the_first_difference),
