@@ -480,7 +480,7 @@ for word in $parameters; do
 done
 
 item 4096 "kernel configuration"
-release=$(uname -r)
+read -r release </proc/sys/kernel/osrelease
 options='^(# )?CONFIG_(CHECKPOINT_RESTORE|NAMESPACES|UTS_NS|IPC_NS|PID_NS|NET_NS|FHANDLE|EVENTFD|EPOLL|UNIX_DIAG|INET_DIAG|INET_UDP_DIAG|PACKET_DIAG|NETLINK_DIAG|NETFILTER_XT_MARK|TUN|INOTIFY_USER|MEM_SOFT_DIRTY|USERFAULTFD|SECURITY_YAMA|CGROUP_FREEZER)[ =]'
 if [ -r /proc/config.gz ] && has zcat && has grep; then
     zcat /proc/config.gz | grep -E "$options"
@@ -501,7 +501,8 @@ else
 fi
 item 1024 "which"
 for program in criu iptables-restore ip6tables-restore iptables nft; do
-    echo "$program: $(command -v "$program" || echo none)"
+    printf '%s: ' "$program"
+    command -v "$program" || echo none
 done
 
 # --- CRIU's log and images ---------------------------------------------------------------------
