@@ -145,6 +145,8 @@ static void check_inner(const struct scene *s, const struct rule *r, struct find
 
 static void check_frozen_target(const struct scene *s, const struct rule *r, struct findings *out)
 {
+    if (s->criu_alive && strv_contains(&s->criu->command, "restore"))
+        return; /* it waits for no parasite */
     check_inner(s, r, out);
     if (!s->target_freezer.frozen || s->finished)
         return;
