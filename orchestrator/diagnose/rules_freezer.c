@@ -44,14 +44,14 @@ static void show_cgroup(const struct scene *s, struct finding *f, const struct p
 
 /* --- 1: the target is frozen ----------------------------------------------------------------- */
 
-/* Was the freezer cgroup handed over? With `criu swrk` the options are not on the command line, but
- * CRIU logs that it freezes. */
+/* Was the freezer cgroup handed over? With `criu swrk` the options are not on the command line, nor
+ * are those of a configuration file, but CRIU logs that it freezes. */
 static bool freezer_is_known_to_criu(const struct scene *s)
 {
     if (command_option(&s->criu->command, "--freeze-cgroup", 0))
         return true;
-    return s->rpc && (item_find(s->log, "freezing cgroup") >= 0 ||
-                      item_find(s->log, "freezing processes:") >= 0);
+    return item_find(s->log, "freezing cgroup") >= 0 ||
+           item_find(s->log, "freezing processes:") >= 0;
 }
 
 /* Was CRIU told another cgroup than the one that is to be thawed? It thaws what it is told, and
