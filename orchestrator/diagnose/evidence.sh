@@ -471,7 +471,8 @@ printf '\n%s files 4096\n' "$mark"
 printf '\n%s files 8192\n' "$mark"
 head -v -c 8192 /proc/version /proc/uptime /proc/loadavg /proc/meminfo \
     /proc/sys/kernel/yama/ptrace_scope /sys/kernel/security/lsm /proc/sys/kernel/tainted \
-    /proc/sys/kernel/io_uring_disabled /proc/sys/kernel/randomize_va_space
+    /proc/sys/kernel/io_uring_disabled /proc/sys/kernel/randomize_va_space \
+    /etc/criu/default.conf /etc/criu/runc.conf /root/.criu/default.conf
 
 item 8192 /proc/cmdline
 for word in $parameters; do

@@ -278,6 +278,22 @@ static void add_first_line(struct facts *f, int weight, const char *what, const 
     add(f, weight, NULL, xasprintf("system: %s", what), normal_or_null(line));
 }
 
+/* The options in CRIU's configuration files, a fact each. */
+static void add_config(struct facts *f, const struct bundle *b)
+{
+    static const char *const files[] = {"/etc/criu/default.conf", "/etc/criu/runc.conf",
+                                        "/root/.criu/default.conf"};
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        const struct bundle_item *file = bundle_find(b, "%s", files[i]);
+        for (size_t n = 0; file && n < file->lines.len; n++) {
+            const char *line = file->lines.items[n];
+            if (*line && *line != '#')
+                add(f, 70, "CRIU takes options from it too",
+                    xasprintf("system: %s: %s", files[i], line), xstrdup("given"));
+        }
+    }
+}
+
 void facts_make(const struct bundle *b, struct facts *ret)
 {
     cleanup_scene struct scene s;
@@ -315,6 +331,7 @@ void facts_make(const struct bundle *b, struct facts *ret)
     add_first_line(ret, 75, "Yama's ptrace_scope", b, "/proc/sys/kernel/yama/ptrace_scope");
     add_first_line(ret, 50, "security modules", b, "/sys/kernel/security/lsm");
     add_first_line(ret, 55, "criu check", b, "criu check");
+    add_config(ret, b);
 }
 
 const struct fact *facts_find(const struct facts *f, const char *what)

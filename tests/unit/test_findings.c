@@ -525,6 +525,21 @@ static void an_option_is_the_same_however_it_is_written(void **state)
     bundle_release(&b[1]);
 }
 
+static void what_a_configuration_file_adds_is_a_difference(void **state)
+{
+    (void)state;
+    cleanup_bundle struct bundle without = BUNDLE_INIT, with = BUNDLE_INIT;
+    cleanup_error struct error err = ERROR_INIT;
+    static const char text[] = "kataloop-evidence 1\n[/etc/criu/default.conf]\n|# options\n|\n"
+                               "|tcp-established\nend\n";
+    assert_int_equal(bundle_parse("kataloop-evidence 1\nend\n", 24, "b", &without, &err), 0);
+    assert_int_equal(bundle_parse(text, strlen(text), "b", &with, &err), 0);
+    cleanup_comparison struct comparison c = COMPARISON_INIT;
+    comparison_make(&without, &with, &c);
+    assert_int_equal(c.n, 1);
+    assert_string_equal(c.items[0].what, "system: /etc/criu/default.conf: tcp-established");
+}
+
 static void a_bundle_does_not_differ_from_itself(void **state)
 {
     (void)state;
@@ -577,6 +592,7 @@ int main(void)
         cmocka_unit_test(the_frozen_cgroup_is_the_first_difference),
         cmocka_unit_test(what_a_spawner_changes_is_a_difference),
         cmocka_unit_test(an_option_is_the_same_however_it_is_written),
+        cmocka_unit_test(what_a_configuration_file_adds_is_a_difference),
         cmocka_unit_test(a_bundle_does_not_differ_from_itself),
         cmocka_unit_test(noise_is_taken_out_of_text),
     };
