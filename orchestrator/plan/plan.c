@@ -19,8 +19,9 @@ struct context {
     const char *section;        /* recipe, or NULL */
     int sample, samples;        /* this one, and how many; warm-ups: -1 */
     int nth;                    /* of the warm-ups or samples, from 1 */
+    int depth;                  /* workflows that this one was put in by */
     int pass;
-    int *passes; /* how many there have been */
+    int *passes; /* how many there have been, workflows put in counted too */
 };
 
 static void plan_steps(const struct context *c, const struct value *steps);
@@ -121,9 +122,9 @@ static int at_most(int64_t n)
 }
 
 /* Repetitions of nothing count too: each is a pass. */
-static bool may_go_on(const struct context *c)
+static bool is_full(const struct context *c)
 {
-    return c->plan->len < PLAN_MAX_STEPS && *c->passes < PLAN_MAX_STEPS && c->problems->len == 0;
+    return c->plan->len >= PLAN_MAX_STEPS || *c->passes >= PLAN_MAX_STEPS;
 }
 
 static void plan_recipe(const struct context *outer, const struct value *args)
@@ -152,12 +153,27 @@ static void plan_recipe(const struct context *outer, const struct value *args)
     int repeat = at_most(value_get_int(args, "repeat", value_get_int(r->root, "repeat", 1)));
     int warmup = at_most(value_get_int(args, "warmup", value_get_int(r->root, "warmup", 0)));
     c.samples = repeat;
-    for (int i = 0; i < warmup + repeat && may_go_on(&c); i++) {
+    for (int i = 0; i < warmup + repeat && !is_full(&c) && c.problems->len == 0; i++) {
         c.sample = i < warmup ? -1 : i - warmup + 1;
         c.nth = c.sample < 0 ? i + 1 : c.sample;
         c.pass = ++*c.passes;
         plan_steps(&c, measure);
     }
+}
+
+/* That of a name with a variable in it is known only here, and so is a circle of such. */
+static void plan_workflow(const struct context *outer, const struct value *name)
+{
+    const struct value *workflows = value_get(outer->plan->file->root, "workflows");
+    struct context c = *outer;
+    ++*c.passes;
+    if (++c.depth > PLAN_MAX_DEPTH) {
+        diagnostics_add(c.problems, name->span, "workflow %s: more than %d workflows in each other",
+                        name->text, PLAN_MAX_DEPTH);
+        diagnostics_hint(c.problems, "does it come back to itself, by a variable?");
+        return;
+    }
+    plan_steps(&c, value_get(value_get(workflows, name->text), "steps"));
 }
 
 static void plan_step(const struct context *c, const struct value *step)
@@ -182,9 +198,7 @@ static void plan_step(const struct context *c, const struct value *step)
     } else if (strcmp(kind_name, STEP_RECIPE) == 0) {
         plan_recipe(c, args);
     } else if (strcmp(kind_name, STEP_WORKFLOW) == 0) {
-        const char *other = value_get_string(args, STEP_WORKFLOW);
-        plan_steps(
-            c, value_get(value_get(value_get(c->plan->file->root, "workflows"), other), "steps"));
+        plan_workflow(c, value_get(args, STEP_WORKFLOW));
     } else {
         const struct value *build =
             strcmp(kind_name, "build") == 0
@@ -200,7 +214,7 @@ static void plan_step(const struct context *c, const struct value *step)
 
 static void plan_steps(const struct context *c, const struct value *steps)
 {
-    for (size_t i = 0; i < steps->len && c->plan->len < PLAN_MAX_STEPS; i++)
+    for (size_t i = 0; i < steps->len && !is_full(c); i++)
         plan_step(c, steps->items[i]);
 }
 

@@ -24,7 +24,10 @@ struct plan {
     size_t n_scraps;
 };
 
-enum { PLAN_MAX_STEPS = 10000 };
+enum {
+    PLAN_MAX_STEPS = 10000,
+    PLAN_MAX_DEPTH = 64, /* of workflows in each other */
+};
 
 /* Plan a workflow (NULL: the file's default, or its first). What is wrong only now, with the
  * variables' values in place, goes to `problems`. */

@@ -207,6 +207,41 @@ static void too_many_steps_are_refused(void **state)
     assert_string_equal(err.message, "workflow `w` has more than 10000 steps");
 }
 
+/* Each is the one before it twice, and the first does nothing. */
+static void workflows_of_nothing_count_too(void **state)
+{
+    (void)state;
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    strbuf_puts(&text, HEAD "workflows:\n  w0: {host: dev, steps: []}\n");
+    for (int i = 1; i < 60; i++)
+        strbuf_printf(&text, "  w%d: {host: dev, steps: [workflow: w%d, workflow: w%d]}\n", i,
+                      i - 1, i - 1);
+    write_file("f.yaml", strbuf_str(&text));
+    cleanup_diagnostics struct diagnostics problems = DIAGNOSTICS_INIT;
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_workflow_file struct workflow_file *file = NULL;
+    struct plan *plan = NULL;
+    assert_int_equal(workflow_load("f.yaml", &file, &problems, &err), 0);
+    assert_int_equal(plan_make(file, "w59", &plan, &problems, &err), -1);
+    assert_string_equal(err.message, "workflow `w59` has more than 10000 steps");
+}
+
+static void a_circle_by_a_variable_is_a_problem(void **state)
+{
+    (void)state;
+    write_file("f.yaml", HEAD "workflows: {dev: {host: dev, steps: [workflow: '${host.name}']}}\n");
+    cleanup_diagnostics struct diagnostics problems = DIAGNOSTICS_INIT;
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_workflow_file struct workflow_file *file = NULL;
+    struct plan *plan = NULL;
+    assert_int_equal(workflow_load("f.yaml", &file, &problems, &err), 0);
+    assert_int_equal(plan_make(file, NULL, &plan, &problems, &err), -1);
+    assert_int_equal(err.code, ERR_USAGE);
+    assert_int_equal(problems.len, 1);
+    assert_string_equal(problems.items[0].message,
+                        "workflow dev: more than 64 workflows in each other");
+}
+
 /* --- selections --------------------------------------------------------------------------------
  */
 
@@ -391,6 +426,8 @@ int main(void)
         TEST(a_workflow_takes_in_another),
         TEST(a_value_is_checked_once_it_is_known),
         TEST(too_many_steps_are_refused),
+        TEST(workflows_of_nothing_count_too),
+        TEST(a_circle_by_a_variable_is_a_problem),
         TEST(from_and_only_take_numbers_labels_and_kinds),
         TEST(what_is_selected_keeps_its_number),
         TEST(a_step_that_is_not_there_is_said),
