@@ -6,7 +6,7 @@
 struct span {
     const char *file; /* as the user named it; NULL: no place. Borrowed: outlives the span */
     int line;         /* from 1 */
-    int column;       /* from 1, in bytes */
+    int column;       /* from 1, in characters */
 };
 
 #endif

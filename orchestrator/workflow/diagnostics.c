@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/text.h"
 
 enum { EXCERPT = 100 }; /* bytes of a line that are shown */
 
@@ -105,12 +106,22 @@ static size_t character_start(const char *line, size_t at)
     return at;
 }
 
+/* The byte at which a column begins; the end where the line is shorter. */
+static size_t column_start(const char *line, size_t len, int column)
+{
+    size_t at = 0;
+    while (at < len && column > 1) {
+        at++;
+        if (at == len || ((unsigned char)line[at] & 0xc0) != 0x80)
+            column--;
+    }
+    return at;
+}
+
 static void excerpt(const char *line, size_t len, const struct span *where, struct strbuf *ret)
 {
-    size_t column = where->column > 0 ? (size_t)where->column - 1 : 0;
-    if (column > len)
-        column = len;
-    size_t from = column > EXCERPT / 2 && len > EXCERPT ? column - EXCERPT / 2 : 0;
+    size_t at = column_start(line, len, where->column);
+    size_t from = at > EXCERPT / 2 && len > EXCERPT ? at - EXCERPT / 2 : 0;
     size_t to = len - from > EXCERPT ? from + EXCERPT : len;
     from = character_start(line, from);
     to = to < len ? character_start(line, to) : len;
@@ -119,10 +130,8 @@ static void excerpt(const char *line, size_t len, const struct span *where, stru
     for (char *tab = shown; (tab = strchr(tab, '\t'));)
         *tab = ' ';
     strbuf_printf(ret, "%5d | %s\n      | ", where->line, clean(shown));
-    for (size_t i = from; i < column; i++)
-        if (((unsigned char)line[i] & 0xc0) != 0x80)
-            strbuf_putc(ret, ' ');
-    strbuf_puts(ret, "^\n");
+    shown[at - from] = '\0';
+    strbuf_printf(ret, "%*s^\n", text_width(shown), "");
 }
 
 static const char *text_of(const struct diagnostics *d, const char *file)

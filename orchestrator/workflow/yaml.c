@@ -324,7 +324,7 @@ static int check_characters(const char *text, size_t len, struct span where,
                             *p < 0x80 ? "a control character" : "the text is not UTF-8");
             return -1;
         }
-        where.column = *p == '\n' ? 1 : where.column + (int)n;
+        where.column = *p == '\n' ? 1 : where.column + 1;
         where.line += *p == '\n';
         i += n;
     }

@@ -148,13 +148,26 @@ static void excerpts_are_cut_and_harmless(void **state)
         strbuf_puts(&text, "\xc3\xa4");
     strbuf_puts(&text, "\x1b[2J!");
     diagnostics_source(&problems, "f.yaml", strbuf_str(&text));
-    diagnostics_add(&problems, (struct span){problems.sources[0]->file, 1, 302}, "bad");
+    diagnostics_add(&problems, (struct span){problems.sources[0]->file, 1, 152}, "bad");
     diagnostics_hint(&problems, "did you mean `%s`?", "good");
     diagnostics_format(&problems, &shown);
     assert_null(strchr(strbuf_str(&shown), '\x1b'));
     assert_non_null(strstr(strbuf_str(&shown), "\xc3\xa4?[2J!\n"));
     assert_non_null(strstr(strbuf_str(&shown), "      = did you mean `good`?\n"));
     assert_true(shown.len < 300);
+}
+
+/* Columns count characters; the caret counts what they take on a screen. */
+static void a_caret_stands_below_its_character(void **state)
+{
+    (void)state;
+    expect_problems("{\xc3\xa9\xc3\xa9: 1, \xe6\xbc\xa2: 2, a: 3, a: 4}\n",
+                    "f.yaml:1:21: error: `a` is here twice, first in line 1\n"
+                    "    1 | {\xc3\xa9\xc3\xa9: 1, \xe6\xbc\xa2: 2, a: 3, a: 4}\n"
+                    "      |                      ^\n");
+    expect_problems("a: \xe6\xbc\xa2\xff\n", "f.yaml:1:5: error: not YAML: the text is not UTF-8\n"
+                                             "    1 | a: \xe6\xbc\xa2\xff\n"
+                                             "      |      ^\n");
 }
 
 static void what_is_no_text_is_told_at_its_place(void **state)
@@ -187,6 +200,7 @@ int main(void)
         cmocka_unit_test(bad_syntax_has_its_place),
         cmocka_unit_test(depth_and_expansion_are_bounded),
         cmocka_unit_test(excerpts_are_cut_and_harmless),
+        cmocka_unit_test(a_caret_stands_below_its_character),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
