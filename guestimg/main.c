@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/fs.h"
 #include "base/parse.h"
 #include "base/suggest.h"
 #include "base/text.h"
@@ -483,6 +484,7 @@ static int finish(const struct arguments *a, json_t *out, int result, struct err
 
 int main(int argc, char **argv)
 {
+    fs_guard_standard();
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         puts("guestimg " KATALOOP_VERSION);
         return fflush(stdout) == 0 ? 0 : 1;

@@ -2,11 +2,13 @@
  * The orchestrator's main(). */
 #include <string.h>
 
+#include "base/fs.h"
 #include "cmd/verb.h"
 #include "transport/rsync.h"
 
 int main(int argc, char **argv)
 {
+    fs_guard_standard();
     /* rsync starts this program as its remote shell: transport/rsync_relay.c. */
     if (argc > 1 && strcmp(argv[1], RSYNC_SHELL_VERB) == 0)
         return rsync_shell_main(argc - 1, argv + 1);

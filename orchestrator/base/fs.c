@@ -203,6 +203,14 @@ int fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode,
     return 0;
 }
 
+void fs_guard_standard(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+            abort(); /* nobody is left to tell */
+}
+
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
     (void)st;

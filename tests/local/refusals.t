@@ -53,6 +53,13 @@ ok "too" said_once "writing the run's lines: No space left on device"
 run sh -c '"$0" plan >/dev/full' "$kataloop"
 exits "nor does a plan get lost" 1
 ok "unsaid" said_once "standard output could not be written"
+run sh -c '"$0" run <&- >&-' "$kataloop"
+exits "an output that is closed" 1
+ok "is missed" said_once "writing the run's lines: Bad file descriptor"
+run sh -c '"$0" run --json <&- >&- 2>&-' "$kataloop"
+exits "with nowhere to say so" 1
+run tail -n 1 "$state/runs/latest/events.jsonl"
+has "no file of the run stands in for it" "$out" '"event":"run_end"' 'Bad file descriptor'
 workflow 'run: exit 7'
 run "$kataloop" run
 exits "what the screen has said" 1
