@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Ctrl-C and its kin. SIGINT, SIGTERM and SIGHUP ask the run to stop; whatever waits polls
- * cancel_fd() beside its own descriptors and gives up with ERR_INTERRUPTED. Cleaning up runs
- * shielded: there the request is remembered, not seen. */
+ * Ctrl-C and its kin. SIGINT, SIGTERM and SIGHUP (unless it was ignored before, by nohup) ask the
+ * run to stop; whatever waits polls cancel_fd() beside its own descriptors and gives up with
+ * ERR_INTERRUPTED. Cleaning up runs shielded: there the request is remembered, not seen. */
 #ifndef BASE_CANCEL_H
 #define BASE_CANCEL_H
 

@@ -158,6 +158,16 @@ has "it says so" "$(<"$scratch/said")" "interrupted"
 run "$kataloop" results
 has "and the results do" "$out" "interrupted"
 
+# A terminal that goes away.
+rm "$work/pid"
+(trap '' HUP && exec "$kataloop" run) >"$scratch/said" 2>&1 &
+pid=$!
+wait_for 20 test -s "$work/pid"
+kill -HUP "$pid"
+kill "$(<"$work/pid")"
+wait "$pid"
+is "behind nohup it is no end" $? 0
+
 # A death: the store knows, and the next run is none the worse for it.
 rm "$work/pid"
 "$kataloop" run >/dev/null 2>&1 &
