@@ -104,7 +104,10 @@ int store_mark_lost(struct store *s, struct error *err)
     return result;
 }
 
-/* --- reading --------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------------
+ *
+ * By rowid is in the order in which they began, whatever the clock said: it may have been set back.
+ */
 
 #define RUN_COLUMNS                                                                                \
     "SELECT id, workflow, file, host, folder, outcome, error, started_us, duration_ns, dirty,"     \
@@ -172,7 +175,7 @@ int store_runs(struct store *s, const char *host, int limit, struct store_run **
 {
     sqlite3_stmt *stmt = store_prepare(s, err,
                                        RUN_COLUMNS "WHERE ?1 IS NULL OR host = ?1"
-                                                   " ORDER BY started_us DESC, id DESC LIMIT ?2",
+                                                   " ORDER BY rowid DESC LIMIT ?2",
                                        "si", host, (int64_t)limit);
     return read_runs(s, stmt, ret, ret_n, err);
 }
@@ -184,7 +187,7 @@ int store_dirty_runs(struct store *s, const char *host, const char *address, int
         store_prepare(s, err,
                       RUN_COLUMNS "WHERE dirty AND outcome <> 'running'"
                                   " AND (address = ?2 OR (address = '' AND host = ?1))"
-                                  " ORDER BY started_us DESC, id DESC LIMIT ?3",
+                                  " ORDER BY rowid DESC LIMIT ?3",
                       "ssi", host, address, (int64_t)limit);
     return read_runs(s, stmt, ret, ret_n, err);
 }
@@ -195,7 +198,7 @@ int store_find_run(struct store *s, const char *name, struct store_run *ret, str
     size_t n = 0;
     sqlite3_stmt *stmt =
         strcmp(name, "latest") == 0
-            ? store_prepare(s, err, RUN_COLUMNS "ORDER BY started_us DESC, id DESC LIMIT 1", "")
+            ? store_prepare(s, err, RUN_COLUMNS "ORDER BY rowid DESC LIMIT 1", "")
             : store_prepare(s, err,
                             RUN_COLUMNS "WHERE ?1 <> '' AND substr(id, 1, length(?1)) = ?1"
                                         " ORDER BY id",

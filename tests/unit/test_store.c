@@ -134,6 +134,23 @@ static void runs_are_listed_the_youngest_first(void **state)
     store_runs_free(runs, n);
 }
 
+static void a_clock_that_was_set_back_makes_no_run_older(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_error struct error err = ERROR_INIT;
+    add_run(f->store, "20260102-000000-bbbb", 2);
+    add_run(f->store, "20260101-000000-aaaa", 1);
+    struct store_run *runs, run = {0};
+    size_t n;
+    assert_int_equal(store_runs(f->store, NULL, 10, &runs, &n, &err), 0);
+    assert_int_equal(n, 2);
+    assert_string_equal(runs[0].id, "20260101-000000-aaaa");
+    store_runs_free(runs, n);
+    assert_int_equal(store_find_run(f->store, "latest", &run, &err), 0);
+    assert_string_equal(run.id, "20260101-000000-aaaa");
+    store_run_release(&run);
+}
+
 static void a_run_is_found_by_the_start_of_its_id(void **state)
 {
     struct fixture *f = *state;
@@ -517,6 +534,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(states_are_kept_replaced_and_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_file_is_for_its_owner_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(runs_are_listed_the_youngest_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_clock_that_was_set_back_makes_no_run_older, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_run_is_found_by_the_start_of_its_id, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_run_whose_process_died_is_lost, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_newer_format_is_refused, set_up, tear_down),
