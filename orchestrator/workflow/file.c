@@ -71,9 +71,9 @@ static const struct field workflow_entry_fields[] = {
 };
 
 const struct field workflow_file_fields[] = {
-    {"version", FIELD_INT, FIELD_REQUIRED, NULL, NULL, NULL, NULL,
+    {"version", FIELD_INT, FIELD_REQUIRED | FIELD_PLAIN, NULL, NULL, NULL, NULL,
      "version of this file's format: 1"},
-    {"default", FIELD_REF, 0, NULL, NULL, NULL, "workflows",
+    {"default", FIELD_REF, FIELD_PLAIN, NULL, NULL, NULL, "workflows",
      "the workflow that `kataloop run` runs; else the first"},
     {"hosts", FIELD_NAMED, FIELD_REQUIRED | FIELD_PLAIN, NULL, host_fields, NULL, NULL,
      "machines that run containerd"},
@@ -93,7 +93,7 @@ static const struct field param_fields[] = {
 };
 
 const struct field recipe_file_fields[] = {
-    {"version", FIELD_INT, FIELD_REQUIRED, NULL, NULL, NULL, NULL,
+    {"version", FIELD_INT, FIELD_REQUIRED | FIELD_PLAIN, NULL, NULL, NULL, NULL,
      "version of this file's format: 1"},
     {"help", FIELD_STRING, FIELD_REQUIRED, NULL, NULL, NULL, NULL, "one line about the recipe"},
     {"params", FIELD_NAMED, 0, NULL, param_fields, NULL, NULL, "what can be set with `with`"},
@@ -109,7 +109,7 @@ const struct field recipe_file_fields[] = {
 static void check_version(const struct value *root, struct diagnostics *problems)
 {
     const struct value *version = value_get(root, "version");
-    if (version && version->kind == VALUE_SCALAR && value_get_int(root, "version", 0) != 1) {
+    if (version && version->kind == VALUE_SCALAR && value_get_int(root, "version", 1) != 1) {
         diagnostics_add(problems, version->span, "version %s is not known here", version->text);
         diagnostics_hint(problems, "this program reads version 1");
     }

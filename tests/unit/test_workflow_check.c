@@ -91,6 +91,21 @@ static void a_good_file_has_its_defaults_filled_in(void **state)
     assert_null(workflow_recipe(file, "other"));
 }
 
+static void a_version_is_a_plain_number(void **state)
+{
+    (void)state;
+    expect_problems("version: x\nhosts: {dev: a@b}\nworkflows: {w: {host: dev, steps: []}}\n",
+                    "f.yaml:1:10: error: `version` must be a number from 0, not `x`\n"
+                    "    1 | version: x\n"
+                    "      |          ^\n");
+    expect_problems("version: 1\ndefault: ${host.name}\nhosts: {dev: a@b}\nworkflows: {dev: {host: "
+                    "dev, steps: []}}\n",
+                    "f.yaml:2:10: error: no variables are replaced in `default`\n"
+                    "    2 | default: ${host.name}\n"
+                    "      |          ^\n"
+                    "      = write the value itself\n");
+}
+
 static void everything_wrong_is_told_at_once(void **state)
 {
     (void)state;
@@ -388,6 +403,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_good_file_has_its_defaults_filled_in),
+        TEST(a_version_is_a_plain_number),
         TEST(everything_wrong_is_told_at_once),
         TEST(steps_say_what_they_are),
         TEST(recipes_are_checked_where_they_are_used),
