@@ -127,22 +127,45 @@ static bool is_full(const struct context *c)
     return c->plan->len >= PLAN_MAX_STEPS || *c->passes >= PLAN_MAX_STEPS;
 }
 
+/* The parameters' values, those of `outer` below them; kept with the plan. */
+static const struct value *recipe_values(const struct context *outer, const struct recipe *r,
+                                         const struct value *with)
+{
+    const struct value *params = value_get(r->root, "params");
+    struct value *values = keep(outer->plan, value_copy(outer->values));
+    for (size_t i = 0; params && i < params->len; i++) {
+        const char *name = params->keys[i];
+        const struct value *given = value_get(with, name);
+        const struct value *fallback = value_get(params->items[i], "default");
+        if (!given && !fallback)
+            continue;
+        struct value *v = given ? value_copy(given) : variables_expand(fallback, values);
+        (void)recipe_check_value(params->items[i], name, v,
+                                 outer->problems); /* the problem is what counts */
+        value_set(values, name, v->span, v);
+    }
+    return values;
+}
+
+/* A number that a step says, or else its recipe. */
+static int number_of(const struct context *c, const struct recipe *r, const struct value *args,
+                     const char *key)
+{
+    const struct schema_scope scope = {.root = c->plan->file->root, .expanded = true};
+    const struct value *given = value_get(args, key);
+    struct value *v = variables_expand(given ? given : value_get(r->root, key), c->values);
+    int64_t n = 0;
+    if (schema_check_scalar(v, schema_field(recipe_file_fields, key), &scope, c->problems))
+        (void)parse_int(v->text, &n); /* it is a number */
+    value_free(v);
+    return at_most(n);
+}
+
 static void plan_recipe(const struct context *outer, const struct value *args)
 {
     const struct recipe *r = workflow_recipe(outer->plan->file, value_get_string(args, "recipe"));
-    const struct value *params = value_get(r->root, "params");
-    const struct value *with = value_get(args, "with");
-    struct value *values = keep(outer->plan, value_copy(outer->values));
-    for (size_t i = 0; params && i < params->len; i++) {
-        const struct value *given = value_get(with, params->keys[i]);
-        const struct value *fallback = given ? NULL : value_get(params->items[i], "default");
-        if (given)
-            value_set(values, params->keys[i], given->span, value_copy(given));
-        else if (fallback)
-            value_set(values, params->keys[i], fallback->span, variables_expand(fallback, values));
-    }
     struct context c = *outer;
-    c.values = values;
+    c.values = recipe_values(outer, r, value_get(args, "with"));
     c.section = r->name;
     c.pass = ++*c.passes;
     if (value_get(r->root, "steps"))
@@ -150,8 +173,7 @@ static void plan_recipe(const struct context *outer, const struct value *args)
     const struct value *measure = value_get(r->root, "measure");
     if (!measure)
         return;
-    int repeat = at_most(value_get_int(args, "repeat", value_get_int(r->root, "repeat", 1)));
-    int warmup = at_most(value_get_int(args, "warmup", value_get_int(r->root, "warmup", 0)));
+    int repeat = number_of(&c, r, args, "repeat"), warmup = number_of(&c, r, args, "warmup");
     c.samples = repeat;
     for (int i = 0; i < warmup + repeat && !is_full(&c) && c.problems->len == 0; i++) {
         c.sample = i < warmup ? -1 : i - warmup + 1;

@@ -292,17 +292,22 @@ static const struct {
                    {"bool", FIELD_BOOL},
                    {"duration", FIELD_DURATION}};
 
-/* A value of a parameter against its type. */
-static void check_param_value(struct checker *c, const struct value *param, const char *name,
-                              const struct value *v)
+bool recipe_check_value(const struct value *param, const char *name, const struct value *v,
+                        struct diagnostics *problems)
 {
     const char *type = value_get_string(param, "type");
     struct field field = {.name = name, .type = FIELD_STRING};
     for (size_t i = 0; type && i < ARRAY_SIZE(value_types); i++)
         if (strcmp(value_types[i].name, type) == 0)
             field.type = value_types[i].type;
+    return schema_check_scalar(v, &field, NULL, problems);
+}
+
+static void check_param_value(struct checker *c, const struct value *param, const char *name,
+                              const struct value *v)
+{
     if (!strstr(v->text, "${")) /* the plan looks at it once the variable is known */
-        (void)schema_check_scalar(v, &field, NULL, c->problems);
+        (void)recipe_check_value(param, name, v, c->problems); /* the problem is what counts */
 }
 
 static void check_with(struct checker *c, const struct value *args, const struct recipe *r)

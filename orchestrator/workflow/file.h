@@ -47,6 +47,10 @@ struct value *workflow_host_variables(const struct workflow_file *f, const char 
 struct value *workflow_entries(const struct workflow_file *f, const struct value *variables,
                                struct diagnostics *problems);
 
+/* Is `v`, all its variables replaced, of the type of a recipe's parameter `name`? `param` is its
+ * entry in `params`. Adds a problem where it is not. */
+bool recipe_check_value(const struct value *param, const char *name, const struct value *v,
+                        struct diagnostics *problems);
 /* A recipe that the file uses; NULL: none of that name. */
 const struct recipe *workflow_recipe(const struct workflow_file *f, const char *name);
 /* Folders in which recipes are looked for, first to last: recipes/ beside the workflow file,

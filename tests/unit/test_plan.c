@@ -194,6 +194,39 @@ static void a_value_is_checked_once_it_is_known(void **state)
                         "`timeout` must be a duration, like 10s, 200ms or 2m, not `long`");
 }
 
+#define COUNTED                                                                                    \
+    "version: 1\nhelp: x\nparams:\n  n: {type: int, default: 2}\n"                                 \
+    "  m: {type: int, default: '${n}'}\nrepeat: ${m}\nmeasure: [run: x]\n"
+
+static void a_recipe_may_count_by_a_parameter(void **state)
+{
+    (void)state;
+    write_file("recipes/counted.yaml", COUNTED);
+    struct planned p = plan_of(LOOP "      - recipe: counted\n"
+                                    "      - {recipe: counted, with: {n: 1}}\n"
+                                    "      - {recipe: counted, repeat: 1}\n",
+                               NULL);
+    labels_are(p.plan, "run x 1/2\nrun x 2/2\nrun x 1/1\nrun x 1/1\n");
+    planned_release(&p);
+}
+
+static void what_a_parameter_comes_to_is_checked(void **state)
+{
+    (void)state;
+    write_file("recipes/counted.yaml", COUNTED);
+    write_file("f.yaml", LOOP "      - recipe: counted\n        with: {n: \"${host.name}\"}\n");
+    cleanup_diagnostics struct diagnostics problems = DIAGNOSTICS_INIT;
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_workflow_file struct workflow_file *file = NULL;
+    struct plan *plan = NULL;
+    assert_int_equal(workflow_load("f.yaml", &file, &problems, &err), 0);
+    assert_int_equal(plan_make(file, NULL, &plan, &problems, &err), -1);
+    assert_int_equal(problems.len, 3);
+    assert_string_equal(problems.items[0].message, "`m` must be a number from 0, not `dev`");
+    assert_string_equal(problems.items[1].message, "`repeat` must be a number from 0, not `dev`");
+    assert_string_equal(problems.items[2].message, "`n` must be a number from 0, not `dev`");
+}
+
 static void too_many_steps_are_refused(void **state)
 {
     (void)state;
@@ -425,6 +458,8 @@ int main(void)
         TEST(how_often_is_said_where_it_is_used),
         TEST(a_workflow_takes_in_another),
         TEST(a_value_is_checked_once_it_is_known),
+        TEST(a_recipe_may_count_by_a_parameter),
+        TEST(what_a_parameter_comes_to_is_checked),
         TEST(too_many_steps_are_refused),
         TEST(workflows_of_nothing_count_too),
         TEST(a_circle_by_a_variable_is_a_problem),
