@@ -179,6 +179,19 @@ static int migrate(struct store *s, struct error *err)
     return run_sql(s, "COMMIT", "making the tables", err);
 }
 
+/* SQLite does not wait for a writer of a new file (another first run) here, as it does elsewhere:
+ * it answers "busy" at once. A lock of our own waits for it. */
+static int set_journal(struct store *s, struct error *err)
+{
+    static const char set[] = "PRAGMA journal_mode = WAL";
+    int64_t until = deadline_in(BUSY_MS * NSEC_PER_MSEC);
+    while (sqlite3_exec(s->db, set, NULL, NULL, NULL) != SQLITE_OK)
+        if (sqlite3_errcode(s->db) != SQLITE_BUSY || clock_now() > until ||
+            sqlite3_exec(s->db, "BEGIN EXCLUSIVE; COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+            return store_error(s, "setting up", err);
+    return 0;
+}
+
 static int prepare(struct store *s, struct error *err)
 {
     int version = 0;
@@ -192,9 +205,8 @@ static int prepare(struct store *s, struct error *err)
         return error_hint(err, "use that version, or set KATALOOP_STATE_DIR to another folder");
     }
     /* NORMAL: what a power cut takes is the last rows, never the file (sqlite.org/wal.html). */
-    if (run_sql(s,
-                "PRAGMA foreign_keys = ON; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;",
-                "setting up", err) < 0)
+    if (set_journal(s, err) < 0 ||
+        run_sql(s, "PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL;", "setting up", err) < 0)
         return -1;
     return version < STORE_VERSION ? migrate(s, err) : 0;
 }

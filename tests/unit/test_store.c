@@ -239,6 +239,35 @@ static void a_run_whose_process_died_is_lost(void **state)
     store_runs_free(runs, n);
 }
 
+/* Another first run, which is making the tables. */
+static void a_writer_of_a_new_file_is_waited_for(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_store struct store *second = NULL;
+    cleanup_free char *path = xasprintf("%s/new.db", f->folder);
+    int ready[2];
+    char byte;
+    assert_int_equal(pipe(ready), 0);
+    pid_t writer = fork();
+    if (writer == 0) {
+        sqlite3 *db;
+        bool fine = sqlite3_open(path, &db) == SQLITE_OK &&
+                    sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK &&
+                    write(ready[1], "!", 1) == 1;
+        usleep(100000); /* the other has to come upon the lock */
+        _exit(fine && sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK ? 0 : 1);
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    if (store_open(path, &second, &err) < 0)
+        fail_msg("%s", err.message);
+    int status;
+    assert_int_equal(waitpid(writer, &status, 0), writer);
+    assert_int_equal(status, 0);
+    close(ready[0]);
+    close(ready[1]);
+}
+
 static void a_newer_format_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -538,6 +567,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_run_is_found_by_the_start_of_its_id, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_run_whose_process_died_is_lost, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_writer_of_a_new_file_is_waited_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_newer_format_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_older_format_is_brought_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_copy_is_read_and_its_changes_are_not_kept, set_up,
