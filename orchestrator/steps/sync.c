@@ -34,6 +34,16 @@ static const char listing[] = "p=$1; if [ -d \"$p\" ]; then cd -- \"$p\" || exit
                               "LC_ALL=C xargs -0 -r stat -c '%n %s %.9Y' -- 2>&1; "
                               "else stat -c '%s %.9Y' -- \"$p\" 2>&1; fi | sha256sum";
 
+/* With the place where that is another one: the same source may go to several. */
+static void describe(const struct plan_step *step, struct strbuf *ret)
+{
+    const char *from = value_get_string(step->args, "from");
+    const char *to = value_get_string(step->args, "to");
+    strbuf_puts(ret, from);
+    if (to && strcmp(to, from) != 0)
+        strbuf_printf(ret, " to %s", to);
+}
+
 static char *target_path(const struct exec *x, const struct plan_step *step)
 {
     const char *to = value_get_string(step->args, "to");
@@ -163,6 +173,7 @@ const struct step_kind step_sync = {
     .flags = STEP_SKIPPABLE,
     .timeout = 10 * 60 * NSEC_PER_SEC,
     .fields = fields,
+    .describe = describe,
     .check = check,
     .source = source,
     .fingerprint = fingerprint,

@@ -76,6 +76,14 @@ exits "as JSON" 0
 ok "each line is an object" python3 -c 'import json, sys
 for line in sys.argv[1].splitlines(): assert isinstance(json.loads(line), dict)' "$out"
 
+# One source, several places.
+workflow 'sync: src/' '{sync: src/, to: x/}' '{sync: src/, to: y/}'
+run "$kataloop" run
+exits "a folder sent to three places" 0
+has "each is named" "$out" "[2] sync src/ to x/: " "[3] sync src/ to y/: "
+run "$kataloop" run
+is "and known again" "$(grep -c ': skipped, nothing changed' <<<"$out")" 3
+
 # What is left out in one run, or not come to, is made up for in the next.
 workflow 'build: agent'
 "$kataloop" run >/dev/null 2>&1
