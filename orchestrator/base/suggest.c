@@ -2,9 +2,10 @@
  * Edit distance: insertions, deletions, substitutions and swaps of neighbours cost one each. */
 #include "base/suggest.h"
 
+#include <stdint.h>
 #include <string.h>
 
-enum { LONGEST = 64 };
+enum { LONGEST = 64 }; /* names past it are like no other */
 
 static size_t min_size(size_t a, size_t b)
 {
@@ -15,7 +16,7 @@ static size_t distance(const char *a, const char *b)
 {
     size_t n = strlen(a), m = strlen(b);
     if (n > LONGEST || m > LONGEST)
-        return LONGEST;
+        return SIZE_MAX;
     size_t rows[3][LONGEST + 1]; /* two rows back, one back, this one */
     size_t *before = rows[0], *last = rows[1], *row = rows[2];
     for (size_t j = 0; j <= m; j++)

@@ -93,6 +93,10 @@ static void the_nearest_name_is_suggested(void **state)
     assert_string_equal(suggest("restrat", names, ARRAY_SIZE(names)), "restart");
     assert_null(suggest("zebra", names, ARRAY_SIZE(names)));
     assert_null(suggest("x", names, ARRAY_SIZE(names)));
+    char word[201]; /* a third of which is much */
+    memset(word, 'x', sizeof(word) - 1);
+    word[sizeof(word) - 1] = '\0';
+    assert_null(suggest(word, names, ARRAY_SIZE(names)));
 }
 
 static void paths_are_joined_and_split(void **state)
