@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * plan: what a run would do, and why. Nothing is touched. */
-#include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -11,6 +9,7 @@
 #include "exec/forecast.h"
 #include "report/sink_terminal.h"
 #include "report/table.h"
+#include "results/json_put.h"
 
 static const struct verb_option options[] = {OPTION_FILE,  OPTION_FROM, OPTION_ONLY,
                                              OPTION_FORCE, OPTION_JSON, OPTION_END};
@@ -48,28 +47,30 @@ static void print_text(const struct plan *p, const struct forecast *f, int width
     printf("%s\n%s", clean, strbuf_str(&text));
 }
 
-static int print_json(const struct plan *p, const struct forecast *f, struct error *err)
+static void print_json(const struct plan *p, const struct forecast *f)
 {
     json_t *steps = json_array();
     for (size_t i = 0; i < p->len; i++) {
         const struct plan_step *s = p->steps[i];
-        json_t *one = json_pack("{s:i, s:s, s:s, s:s*, s:i, s:b, s:s*}", "index", s->index, "label",
-                                s->label, "kind", s->kind->name, "recipe", s->section, "sample",
-                                s->sample, "skip", (int)f[i].skip, "why", f[i].why);
-        if (json_array_append_new(steps, one) < 0) {
-            json_decref(steps);
-            return error_set(err, ERR_FAILED, "the label of step %d is no UTF-8", s->index + 1);
-        }
+        json_t *one = json_object();
+        json_put(one, "index", json_integer(s->index));
+        json_put_text(one, "label", s->label);
+        json_put_text(one, "kind", s->kind->name);
+        json_put_text(one, "recipe", s->section);
+        json_put(one, "sample", json_integer(s->sample));
+        json_put(one, "skip", json_boolean(f[i].skip));
+        json_put_text(one, "why", f[i].why);
+        json_append(steps, one);
     }
-    json_t *root = json_pack("{s:i, s:s, s:s, s:s, s:o}", "v", 1, "workflow", p->workflow, "file",
-                             p->file->path, "host", p->host_name, "steps", steps);
-    char *text = json_dumps(root, JSON_COMPACT);
-    json_decref(root);
-    if (!text)
-        return error_set(err, ERR_FAILED, "the plan cannot be written as JSON");
-    puts(text);
-    free(text);
-    return 0;
+    json_t *root = json_object();
+    json_put(root, "v", json_integer(1));
+    json_put_text(root, "workflow", p->workflow);
+    json_put_text(root, "file", p->file->path);
+    json_put_text(root, "host", p->host_name);
+    json_put(root, "steps", steps);
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    json_line(root, &text);
+    fputs(strbuf_str(&text), stdout);
 }
 
 static int run(struct invocation *inv, struct error *err)
@@ -81,13 +82,12 @@ static int run(struct invocation *inv, struct error *err)
     struct forecast *f = NULL;
     if (forecast_make(s.plan, store, invocation_option(inv, "force") != NULL, &f, err) < 0)
         return -1;
-    int result = 0;
     if (invocation_option(inv, "json"))
-        result = print_json(s.plan, f, err);
+        print_json(s.plan, f);
     else
         print_text(s.plan, f, terminal_width(STDOUT_FILENO));
     forecast_free(f, s.plan->len);
-    return result;
+    return 0;
 }
 
 const struct verb verb_plan = {

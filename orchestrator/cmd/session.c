@@ -2,7 +2,6 @@
  * Workflow file, plan and host of a command line. */
 #include "cmd/session.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "base/destination.h"
 #include "base/fs.h"
 #include "base/suggest.h"
+#include "results/json_put.h"
 
 void session_release(struct session *s)
 {
@@ -24,19 +24,20 @@ static int print_problems_json(const struct diagnostics *problems, struct error 
     json_t *list = json_array();
     for (size_t i = 0; i < problems->len; i++) {
         const struct diagnostic *d = &problems->items[i];
-        json_t *one =
-            json_pack("{s:s, s:i, s:i, s:s, s:s*}", "file", d->where.file, "line", d->where.line,
-                      "column", d->where.column, "message", d->message, "hint", d->hint);
-        if (json_array_append_new(list, one) < 0) {
-            json_decref(list);
-            return error_set(err, ERR_FAILED, "a message is no UTF-8");
-        }
+        json_t *one = json_object();
+        json_put_text(one, "file", d->where.file);
+        json_put(one, "line", json_integer(d->where.line));
+        json_put(one, "column", json_integer(d->where.column));
+        json_put_text(one, "message", d->message);
+        json_put_text(one, "hint", d->hint);
+        json_append(list, one);
     }
-    json_t *root = json_pack("{s:i, s:o}", "v", 1, "problems", list);
-    char *text = json_dumps(root, JSON_COMPACT);
-    bool out = puts(text ? text : "{}") >= 0 && fflush(stdout) == 0; /* `watch` goes on */
-    free(text);
-    json_decref(root);
+    json_t *root = json_object();
+    json_put(root, "v", json_integer(1));
+    json_put(root, "problems", list);
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    json_line(root, &text);
+    bool out = fputs(strbuf_str(&text), stdout) >= 0 && fflush(stdout) == 0; /* `watch` goes on */
     return out ? 0 : error_set(err, ERR_FAILED, "standard output could not be written");
 }
 

@@ -316,3 +316,19 @@ has "is named, not the word before it" "$err" 'has no option `-x`'
 run "$kataloop" run --json=3
 exits "a value for an option that takes none" 2
 has "is said" "$err" '`--json=3`: this option takes no value'
+
+# --- a folder whose name is no UTF-8 ------------------------------------------------------------------
+
+odd=$project/$'f\xff'
+mkdir "$odd"
+workflow 'run: echo hello'
+mv kataloop.yaml "$odd/"
+cd "$odd" || exit
+run "$kataloop" plan --json
+exits "is no hindrance" 0
+ok "to JSON" python3 -c 'import json, sys; assert json.load(sys.stdin)["file"].endswith("f\ufffd/kataloop.yaml")' \
+    <"$scratch/out"
+echo x: 1 >>kataloop.yaml
+run "$kataloop" plan --json
+exits "nor are problems there" 2
+ok "lost" python3 -c 'import json, sys; assert json.load(sys.stdin)["problems"]' <"$scratch/out"
