@@ -118,11 +118,14 @@ static int perform(struct runner *r, size_t index, const char *fingerprint, stru
     const struct plan_step *s = r->plan->steps[index];
     bool changed = true;
     int64_t start = clock_now();
-    if (emit_step(x, EVENT_STEP_START, s, NULL, err) < 0)
-        return -1;
-    x->deadline = s->timeout > 0 ? deadline_in(s->timeout) : DEADLINE_NEVER;
     cleanup_error struct error failure = ERROR_INIT;
-    int result = run_step(r, index, fingerprint, &changed, &failure);
+    /* Also one that a sink has failed to take has an end: others have it. */
+    int result = emit_step(x, EVENT_STEP_START, s, NULL, &failure);
+    x->deadline = s->timeout > 0 ? deadline_in(s->timeout) : DEADLINE_NEVER;
+    if (result == 0)
+        result = run_step(r, index, fingerprint, &changed, &failure);
+    else
+        changed = false;
     r->changed[index] = changed;
     const struct event end = {.duration = clock_now() - start,
                               .changed = changed,

@@ -50,6 +50,9 @@ ok "are said once" said_once 'kataloop: writing events to `standard output`: No 
 run sh -c '"$0" run >/dev/full' "$kataloop"
 exits "lines that cannot be written" 1
 ok "too" said_once "writing the run's lines: No space left on device"
+run sh -c '"$0" run | head -n 1' "$kataloop"
+run "$kataloop" results show
+ok "no step runs on behind a run that has ended" not grep -q running <<<"$out"
 run sh -c '"$0" plan >/dev/full' "$kataloop"
 exits "nor does a plan get lost" 1
 ok "unsaid" said_once "standard output could not be written"
