@@ -131,7 +131,7 @@ static int set_time(const struct invocation *inv, struct transport *host, struct
     if (logs_clock_offset(host, &offset, err) < 0)
         return -1;
     int64_t now = clock_wall_usec() + offset;
-    q->filter.since = now - since / 1000;
+    q->filter.since = since / 1000 < now ? now - since / 1000 : 0; /* journald knows none before */
     q->join = invocation_option(inv, "follow") ? now - MARGIN : 0;
     if (!q->run.id)
         return 0;
@@ -191,7 +191,7 @@ static void say_nothing_shown(const struct question *q)
     }
     cleanup_free char *name = text_clean_string(q->container.name);
     fprintf(stderr, "kataloop: no lines%s%s in that time (`--since 1h` looks further back)\n",
-            name ? " about " : "", name ? name : "");
+            *name ? " about " : "", name);
 }
 
 static int show_past(const struct log_request *r, struct question *q, struct error *err)

@@ -69,3 +69,13 @@ has "which is said" "$err" "bundle:1: a bundle of version 99; this program reads
 ok "without what was hidden in it" not grep -q $'\033' "$scratch/err"
 run "$kataloop" $'no\033[2J\nsuch'
 is "a message of two lines" "$err" $'kataloop: there is no verb `no\nsuch`\n  `kataloop -h` lists them'
+
+# A journal that has nothing.
+cat >"$scratch/bin/journalctl" <<'SH'
+#!/bin/sh
+echo "$*" >>"$JOURNAL"
+SH
+run "$kataloop" logs --since 2000000h
+exits "no lines at all" 0
+has "is said" "$err" "kataloop: no lines in that time"
+ok "and no time before the journal's first is asked for" grep -q -- '--since=@0 ' "$JOURNAL"
