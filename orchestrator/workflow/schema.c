@@ -105,15 +105,20 @@ static bool check_destination(const struct value *v, struct diagnostics *problem
     return false;
 }
 
+static void is_empty(const struct value *v, const struct field *field, struct diagnostics *problems)
+{
+    diagnostics_add(problems, v->span, "`%s` is empty", field->name);
+    diagnostics_hint(problems, "%s: %s", field->name, field->help);
+}
+
 bool schema_check_scalar(const struct value *v, const struct field *field,
                          const struct schema_scope *scope, struct diagnostics *problems)
 {
     int64_t n;
     mode_t mode;
     const char *expected = NULL;
-    if ((field->flags & FIELD_FILLED) && !*v->text) {
-        diagnostics_add(problems, v->span, "`%s` is empty", field->name);
-        diagnostics_hint(problems, "%s: %s", field->name, field->help);
+    if ((field->flags & FIELD_FILLED || field->type == FIELD_COMMAND) && !*v->text) {
+        is_empty(v, field, problems);
         return false;
     }
     switch (field->type) {
@@ -296,7 +301,9 @@ static struct value *apply_field(const struct value *v, const struct field *fiel
             return apply_list(v, field, scope, problems);
         break;
     case FIELD_COMMAND:
-        if (v->kind == VALUE_LIST && v->len > 0)
+        if (v->kind == VALUE_LIST && v->len == 0)
+            is_empty(v, field, problems);
+        if (v->kind == VALUE_LIST)
             return apply_list(v, field, scope, problems);
         if (v->kind != VALUE_SCALAR)
             break;

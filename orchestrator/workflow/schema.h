@@ -20,7 +20,7 @@ enum field_type {
     FIELD_ENUM,        /* one of `choices` */
     FIELD_REF,         /* the name of an entry in the file's section `ref` */
     FIELD_FILE,        /* a path, which has a '/', or the name of an entry in the section `ref` */
-    FIELD_COMMAND,     /* a shell command line, or a list of words that is run as it is */
+    FIELD_COMMAND,     /* a shell command line, or a list of words, run as it is; not empty */
     FIELD_MAP,         /* a map with the fields of `sub` */
     FIELD_NAMED,       /* a map of any names to maps with the fields of `sub` */
     FIELD_STRINGS,     /* a map of any names to scalars (environment, `with`) */

@@ -137,6 +137,10 @@ run "$kataloop" plan
 exits "empty ones" 2
 has "too" "$err" 'kataloop.yaml:7:16: error: `from` is empty' 'kataloop.yaml:8:32: error: `to` is empty' \
     'kataloop.yaml:9:27: error: `sync` is empty'
+workflow 'run: ""' 'run: []'
+run "$kataloop" plan
+exits "commands of nothing" 2
+has "either" "$err" 'kataloop.yaml:7:15: error: `command` is empty' 'kataloop.yaml:8:14: error: `command` is empty'
 workflow "sync: {from: ../work/x, to: x}" "sync: {from: src/, to: $scratch/elsewhere}"
 mkdir "$work/x" "$scratch/elsewhere"
 run "$kataloop" run
