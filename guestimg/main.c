@@ -2,6 +2,7 @@
  * guestimg: changes files in Kata guest images, safely. */
 #include <getopt.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -485,6 +486,7 @@ static int finish(const struct arguments *a, json_t *out, int result, struct err
 int main(int argc, char **argv)
 {
     fs_guard_standard();
+    signal(SIGCHLD, SIG_DFL); /* where it came ignored, no child could be waited for */
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         puts("guestimg " KATALOOP_VERSION);
         return fflush(stdout) == 0 ? 0 : 1;

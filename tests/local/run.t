@@ -166,6 +166,14 @@ has "it says so" "$(<"$scratch/said")" "interrupted"
 run "$kataloop" results
 has "and the results do" "$out" "interrupted"
 
+# Whoever starts kataloop may have the ends of children ignored.
+workflow 'run: echo heard'
+run python3 -c 'import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execv(sys.argv[1], sys.argv[1:])' "$kataloop" run
+exits "commands are waited for then, too" 0
+workflow "run: \"sleep 300 & echo \$! > $work/pid; wait\""
+
 # A terminal that goes away.
 rm "$work/pid"
 (trap '' HUP && exec "$kataloop" run) >"$scratch/said" 2>&1 &
