@@ -126,7 +126,9 @@ static int watch_tree(struct trees *t, const struct tree *tree, struct error *er
     struct stat st;
     if (stat(tree->path, &st) == 0 && S_ISDIR(st.st_mode))
         return watch_below(t, tree, tree->path, "", 0, err);
-    if (watch_above(t, tree->path, err) < 0)
+    /* A link is put in place here, and what it leads to is saved there. */
+    cleanup_free char *real = realpath(tree->path, NULL);
+    if (watch_above(t, tree->path, err) < 0 || (real && watch_above(t, real, err) < 0))
         return -1;
     /* It may have come while nobody was watching yet. */
     return stat(tree->path, &st) == 0 && S_ISDIR(st.st_mode)

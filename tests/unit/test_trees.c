@@ -101,6 +101,22 @@ static void sees_a_file_put_in_place_by_rename(void **state)
     assert_saved(t, since);
 }
 
+static void sees_a_save_behind_a_link(void **state)
+{
+    (void)state;
+    char since[SHA256_HEX_SIZE];
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_trees struct trees *t = NULL;
+    cleanup_free char *link = path_join(folder, "link.yaml");
+    put("elsewhere/real.yaml", "version: 1");
+    assert_int_equal(symlink("elsewhere/real.yaml", link), 0);
+    assert_int_equal(trees_new(&t, &err), 0);
+    assert_int_equal(trees_add(t, link, NULL, &err), 0);
+    assert_int_equal(trees_digest(t, since, &err), 0);
+    put("elsewhere/real.yaml", "version: 1 # edited");
+    assert_saved(t, since);
+}
+
 static void sees_saves_in_folders_that_came_later(void **state)
 {
     (void)state;
@@ -210,6 +226,7 @@ int main(void)
         cmocka_unit_test(sees_a_save),
         cmocka_unit_test(sees_what_was_saved_before_it_waits),
         cmocka_unit_test(sees_a_file_put_in_place_by_rename),
+        cmocka_unit_test(sees_a_save_behind_a_link),
         cmocka_unit_test(sees_saves_in_folders_that_came_later),
         cmocka_unit_test(does_not_see_the_excluded_nor_what_is_beside),
         cmocka_unit_test(does_not_see_what_came_and_went),
