@@ -68,6 +68,14 @@ static int count_value(struct reader *r, struct span where)
     return -1;
 }
 
+static int check_names(struct reader *r, size_t n, struct span where)
+{
+    if (n < YAML_MAX_NAMES)
+        return 0;
+    diagnostics_add(r->problems, where, "more than %d names", YAML_MAX_NAMES);
+    return -1;
+}
+
 static size_t tree_size(const struct value *v)
 {
     size_t n = 1;
@@ -83,13 +91,14 @@ static char *token_text(struct fy_token *token)
     return text ? xstrndup(text, len) : NULL;
 }
 
-static void remember_anchor(struct reader *r, struct fy_token *token, const struct value *value)
+static int remember_anchor(struct reader *r, struct fy_token *token, const struct value *value)
 {
     char *name = token_text(token);
     if (!name)
-        return;
+        return 0;
     r->anchors = xreallocarray(r->anchors, r->n_anchors + 1, sizeof(*r->anchors));
     r->anchors[r->n_anchors++] = (struct anchor){.name = name, .value = value};
+    return check_names(r, r->n_anchors - 1, value->span);
 }
 
 static struct value *read_alias(struct reader *r, struct fy_token *token, struct span where)
@@ -175,7 +184,8 @@ static int read_pairs(struct reader *r, struct value *map, int depth)
             value_free(key);
             return -1;
         }
-        struct value *item = read_next(r, FYET_NONE, depth + 1, &end);
+        bool fits = check_names(r, map->len, key->span) == 0;
+        struct value *item = fits ? read_next(r, FYET_NONE, depth + 1, &end) : NULL;
         if (item) {
             if (item->kind == VALUE_NULL) /* nothing at all has no place; its key has */
                 item->span = key->span;
@@ -204,20 +214,19 @@ static struct value *read_value(struct reader *r, struct fy_event *event, int de
         return read_alias(r, event->alias.anchor, where);
     case FYET_SCALAR:
         v = read_scalar(r, event, where);
-        if (v)
-            remember_anchor(r, event->scalar.anchor, v);
-        return v;
+        result = v ? remember_anchor(r, event->scalar.anchor, v) : 0;
+        break;
     case FYET_SEQUENCE_START:
         v = value_new_list(where);
         result = read_items(r, v, depth);
         if (result == 0)
-            remember_anchor(r, event->sequence_start.anchor, v);
+            result = remember_anchor(r, event->sequence_start.anchor, v);
         break;
     case FYET_MAPPING_START:
         v = value_new_map(where);
         result = read_pairs(r, v, depth);
         if (result == 0)
-            remember_anchor(r, event->mapping_start.anchor, v);
+            result = remember_anchor(r, event->mapping_start.anchor, v);
         break;
     default:
         diagnostics_add(r->problems, where, "a value is expected here");

@@ -13,6 +13,7 @@ enum {
     YAML_MAX_BYTES = 1024 * 1024,
     YAML_MAX_DEPTH = 64,
     YAML_MAX_VALUES = 100000,
+    YAML_MAX_NAMES = 10000, /* of one map, or anchors: each is held against all before it */
 };
 
 /* The one document in `text` (`len` bytes, NUL behind them), as a tree the caller frees with

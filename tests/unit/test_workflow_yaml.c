@@ -139,6 +139,24 @@ static void depth_and_expansion_are_bounded(void **state)
     assert_string_equal(problems.items[0].message, "more than 100000 values");
 }
 
+static void names_are_bounded(void **state)
+{
+    (void)state;
+    cleanup_strbuf struct strbuf names = STRBUF_INIT, anchors = STRBUF_INIT;
+    for (int i = 0; i < 10001; i++) {
+        strbuf_printf(&names, "n%d: 1\n", i);
+        strbuf_printf(&anchors, "- &a%d x\n", i);
+    }
+    cleanup_diagnostics struct diagnostics problems = DIAGNOSTICS_INIT;
+    assert_null(yaml_parse("f.yaml", names.data, names.len, &problems));
+    assert_null(yaml_parse("g.yaml", anchors.data, anchors.len, &problems));
+    assert_int_equal(problems.len, 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_string_equal(problems.items[i].message, "more than 10000 names");
+        assert_int_equal(problems.items[i].where.line, 10001);
+    }
+}
+
 static void excerpts_are_cut_and_harmless(void **state)
 {
     (void)state;
@@ -199,6 +217,7 @@ int main(void)
         cmocka_unit_test(a_second_document_is_refused),
         cmocka_unit_test(bad_syntax_has_its_place),
         cmocka_unit_test(depth_and_expansion_are_bounded),
+        cmocka_unit_test(names_are_bounded),
         cmocka_unit_test(excerpts_are_cut_and_harmless),
         cmocka_unit_test(a_caret_stands_below_its_character),
     };
