@@ -12,7 +12,7 @@
 
 struct anchor {
     char *name;
-    const struct value *value; /* borrowed from the tree */
+    struct value *value; /* owned: what is a key, or named twice, does not stay in the tree */
 };
 
 struct reader {
@@ -93,12 +93,15 @@ static char *token_text(struct fy_token *token)
 
 static int remember_anchor(struct reader *r, struct fy_token *token, const struct value *value)
 {
-    char *name = token_text(token);
+    cleanup_free char *name = token_text(token);
     if (!name)
         return 0;
+    r->n_values += tree_size(value);
+    if (count_value(r, value->span) < 0 || check_names(r, r->n_anchors, value->span) < 0)
+        return -1;
     r->anchors = xreallocarray(r->anchors, r->n_anchors + 1, sizeof(*r->anchors));
-    r->anchors[r->n_anchors++] = (struct anchor){.name = name, .value = value};
-    return check_names(r, r->n_anchors - 1, value->span);
+    r->anchors[r->n_anchors++] = (struct anchor){.name = steal(&name), .value = value_copy(value)};
+    return 0;
 }
 
 static struct value *read_alias(struct reader *r, struct fy_token *token, struct span where)
@@ -297,8 +300,10 @@ static struct value *read_text(struct reader *r, const char *text, size_t len)
         root = read_document(r);
     fy_parser_destroy(r->parser);
     fy_diag_destroy(r->diag);
-    for (size_t i = 0; i < r->n_anchors; i++)
+    for (size_t i = 0; i < r->n_anchors; i++) {
         free(r->anchors[i].name);
+        value_free(r->anchors[i].value);
+    }
     free(r->anchors);
     return root;
 }

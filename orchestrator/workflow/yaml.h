@@ -8,7 +8,8 @@
 #include "workflow/diagnostics.h"
 #include "workflow/value.h"
 
-/* Limits on a file, which may come from anywhere. Aliases count as what they stand for. */
+/* Limits on a file, which may come from anywhere. Anchors and aliases count as what
+ * they stand for. */
 enum {
     YAML_MAX_BYTES = 1024 * 1024,
     YAML_MAX_DEPTH = 64,

@@ -81,6 +81,18 @@ static void an_alias_stands_for_a_copy(void **state)
     value_free(root);
 }
 
+static void an_anchor_outlives_what_it_stood_at(void **state)
+{
+    (void)state;
+    struct value *root = parse("&k key: v\nb: *k\n");
+    assert_string_equal(value_get_string(root, "b"), "key");
+    value_free(root);
+    expect_problems("a: &x {k: v}\na: 2\nb: *x\n",
+                    "f.yaml:2:1: error: `a` is here twice, first in line 1\n"
+                    "    2 | a: 2\n"
+                    "      | ^\n");
+}
+
 static void duplicate_names_are_all_reported(void **state)
 {
     (void)state;
@@ -211,6 +223,7 @@ int main(void)
         cmocka_unit_test(null_is_what_is_written_as_null),
         cmocka_unit_test(typed_reads_fall_back_where_a_key_is_absent),
         cmocka_unit_test(an_alias_stands_for_a_copy),
+        cmocka_unit_test(an_anchor_outlives_what_it_stood_at),
         cmocka_unit_test(what_is_no_text_is_told_at_its_place),
         cmocka_unit_test(duplicate_names_are_all_reported),
         cmocka_unit_test(an_empty_file_is_said_to_be_empty),
