@@ -25,7 +25,10 @@ static const char *const param_types[] = {"string", "int", "bool", "duration", N
 static const struct field host_fields[] = {
     {"ssh", FIELD_DESTINATION, FIELD_REQUIRED | FIELD_PRIMARY, NULL, NULL, NULL, NULL,
      "user@host:port, a name of ~/.ssh/config, or `local` for this machine"},
-    {"workspace", FIELD_STRING, 0, ".", NULL, NULL, NULL, "folder of the sources on the host"},
+    {"workspace", FIELD_STRING, 0, ".", NULL, NULL, NULL,
+     "folder of the sources on the host; relative: from the login folder, with `local` from that "
+     "of "
+     "this file"},
     {"become", FIELD_ENUM, 0, "sudo", NULL, become_choices, NULL,
      "how root is reached where the login user is not root"},
     {"identity", FIELD_STRING, 0, NULL, NULL, NULL, NULL, "private key file, tried first"},
@@ -402,6 +405,35 @@ static void check_workflows(struct checker *c)
         check_workflow(c, workflows->keys[i], workflows->key_spans[i]);
 }
 
+/* As it would stand in the file, had it been written in full. Where `~` is on another machine is
+ * known there only: it is the login folder, from which a relative path starts anyway. */
+static char *full_workspace(const char *workspace, bool local, const char *folder)
+{
+    if (local) {
+        cleanup_free char *expanded = path_expand_home(workspace);
+        return strcmp(expanded, ".") == 0 ? xstrdup(folder) : path_join(folder, expanded);
+    }
+    if (strcmp(workspace, "~") == 0)
+        return xstrdup(".");
+    return xstrdup(workspace + (strncmp(workspace, "~/", 2) == 0 ? 2 : 0));
+}
+
+static void write_out_workspaces(struct workflow_file *f)
+{
+    const struct value *hosts = value_get(f->root, "hosts");
+    for (size_t i = 0; hosts && i < hosts->len; i++) {
+        struct value *host = hosts->items[i];
+        const struct value *workspace = value_get(host, "workspace");
+        const char *ssh = value_get_string(host, "ssh");
+        if (!workspace || workspace->kind != VALUE_SCALAR || !ssh)
+            continue; /* a problem, which has been told */
+        const struct span where = workspace->span;
+        cleanup_free char *full =
+            full_workspace(workspace->text, strcmp(ssh, "local") == 0, f->folder);
+        value_set(host, "workspace", where, value_new_scalar(full, where));
+    }
+}
+
 int workflow_load(const char *path, struct workflow_file **ret, struct diagnostics *problems,
                   struct error *err)
 {
@@ -422,6 +454,7 @@ int workflow_load(const char *path, struct workflow_file **ret, struct diagnosti
         return error_hint(err, "a workflow file is YAML text, and short: is it the right one?");
     }
     if (f->root) {
+        write_out_workspaces(f);
         struct checker c = {.file = f, .problems = problems};
         check_workflows(&c);
         strv_release(&c.chain);

@@ -18,7 +18,8 @@ struct recipe {
 struct workflow_file {
     char *path;              /* as shown in messages */
     char *folder;            /* absolute: what relative paths in it start from */
-    struct value *root;      /* checked against workflow_file_fields */
+    struct value *root;      /* checked against workflow_file_fields; the workspace of a host that
+                                is this machine is absolute */
     struct recipe **recipes; /* those its workflows use; owned */
     size_t n_recipes;
 };

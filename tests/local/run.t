@@ -166,6 +166,15 @@ has "it says so" "$(<"$scratch/said")" "interrupted"
 run "$kataloop" results
 has "and the results do" "$out" "interrupted"
 
+# From a folder below that of the file; a workspace is from the file's, too.
+workflow 'run: pwd'
+sed -i 's/, workspace: [^,]*//' kataloop.yaml
+mkdir -p below
+run sh -c 'cd below && exec "$0" run' "$kataloop"
+has "where it is called makes no difference" "$out" "
+  $project
+"
+
 # Whoever starts kataloop may have the ends of children ignored.
 workflow 'run: echo heard'
 run python3 -c 'import os, signal, sys

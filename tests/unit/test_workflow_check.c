@@ -91,6 +91,32 @@ static void a_good_file_has_its_defaults_filled_in(void **state)
     assert_null(workflow_recipe(file, "other"));
 }
 
+/* Wherever kataloop is called. */
+static void a_relative_workspace_has_its_place(void **state)
+{
+    (void)state;
+    static const char text[] = "version: 1\nhosts:\n"
+                               "  here: local\n"
+                               "  below: {ssh: local, workspace: src}\n"
+                               "  home: {ssh: local, workspace: ~/src}\n"
+                               "  there: {ssh: a@b, workspace: src}\n"
+                               "  login: {ssh: a@b, workspace: ~/src}\n"
+                               "workflows: {w: {host: here, steps: []}}\n";
+    cleanup_diagnostics struct diagnostics problems = DIAGNOSTICS_INIT;
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_workflow_file struct workflow_file *file = NULL;
+    write_file("f.yaml", text);
+    assert_int_equal(workflow_load("f.yaml", &file, &problems, &err), 0);
+    cleanup_free char *below = path_join(folder, "src");
+    cleanup_free char *home = path_expand_home("~/src");
+    const char *const expected[][2] = {
+        {"here", folder}, {"below", below}, {"home", home}, {"there", "src"}, {"login", "src"}};
+    for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
+        const struct value *host = value_get(value_get(file->root, "hosts"), expected[i][0]);
+        assert_string_equal(value_get_string(host, "workspace"), expected[i][1]);
+    }
+}
+
 static void a_version_is_a_plain_number(void **state)
 {
     (void)state;
@@ -403,6 +429,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_good_file_has_its_defaults_filled_in),
+        TEST(a_relative_workspace_has_its_place),
         TEST(a_version_is_a_plain_number),
         TEST(everything_wrong_is_told_at_once),
         TEST(steps_say_what_they_are),
