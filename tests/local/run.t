@@ -175,6 +175,12 @@ has "where it is called makes no difference" "$out" "
   $project
 "
 
+# A watch that nobody reads of any more.
+workflow 'run: echo seen'
+run bash -c 'timeout 20 "$0" watch | head -n 1; exit "${PIPESTATUS[0]}"' "$kataloop"
+exits "ends" 1
+has "and says why" "$err" "Broken pipe"
+
 # Whoever starts kataloop may have the ends of children ignored.
 workflow 'run: echo heard'
 run python3 -c 'import os, signal, sys
