@@ -57,11 +57,11 @@ char *clock_format_utc(int64_t usec)
 char *duration_format(int64_t nsec)
 {
     double s = (double)nsec / 1e9;
-    if (s < 0.1)
+    if (s < 0.09995) /* what is rounded up to the next unit is written in it */
         return xasprintf("%.1f ms", s * 1e3);
-    if (s < 10)
+    if (s < 9.995)
         return xasprintf("%.2f s", s);
-    if (s < 60)
+    if (s < 59.95)
         return xasprintf("%.1f s", s);
     long whole = (long)(s + 0.5);
     if (whole < 3600)

@@ -212,6 +212,10 @@ static void durations_read_well(void **state)
         {12300 * NSEC_PER_MSEC, "12.3 s"},
         {185 * NSEC_PER_SEC, "3 m 05 s"},
         {7800 * NSEC_PER_SEC, "2 h 10 m"},
+        /* no "100.0 ms", "10.00 s" or "60.0 s" */
+        {99960000, "0.10 s"},
+        {9996 * NSEC_PER_MSEC, "10.0 s"},
+        {59970 * NSEC_PER_MSEC, "1 m 00 s"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         cleanup_free char *text = duration_format(cases[i].nsec);
