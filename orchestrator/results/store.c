@@ -136,6 +136,12 @@ char *store_text(sqlite3_stmt *stmt, int column)
     return xstrdup((const char *)sqlite3_column_text(stmt, column));
 }
 
+char *store_needed_text(sqlite3_stmt *stmt, int column)
+{
+    char *text = store_text(stmt, column);
+    return text ? text : xstrdup("");
+}
+
 /* --- opening --------------------------------------------------------------------------------- */
 
 static int run_sql(struct store *s, const char *sql, const char *what, struct error *err)
@@ -352,10 +358,10 @@ int store_state_get(struct store *s, const char *key, struct step_state *ret, st
     if (result > 0)
         *ret = (struct step_state){
             .fingerprint = store_text(stmt, 0),
-            .witness = store_text(stmt, 1),
-            .run = store_text(stmt, 2),
-            .changed = store_text(stmt, 3),
-            .inputs = store_text(stmt, 4),
+            .witness = store_needed_text(stmt, 1),
+            .run = store_needed_text(stmt, 2),
+            .changed = store_needed_text(stmt, 3),
+            .inputs = store_needed_text(stmt, 4),
         };
     sqlite3_finalize(stmt);
     return result < 0 ? -1 : 0;

@@ -66,10 +66,10 @@ int store_steps(struct store *s, const char *run, struct store_step **ret, size_
         steps = xreallocarray(steps, n + 1, sizeof(*steps));
         steps[n++] = (struct store_step){
             .index = sqlite3_column_int(stmt, 0),
-            .label = store_text(stmt, 1),
-            .kind = store_text(stmt, 2),
+            .label = store_needed_text(stmt, 1),
+            .kind = store_needed_text(stmt, 2),
             .section = store_text(stmt, 3),
-            .outcome = store_text(stmt, 4),
+            .outcome = store_needed_text(stmt, 4),
             .summary = store_text(stmt, 5),
             .error = store_text(stmt, 6),
             .changed = sqlite3_column_int(stmt, 7) != 0,
@@ -118,8 +118,8 @@ int store_samples(struct store *s, const char *run, struct store_sample **ret, s
             .step = sqlite3_column_int(stmt, 0),
             .section = store_text(stmt, 1),
             .sample = sqlite3_column_int(stmt, 2),
-            .metric = store_text(stmt, 3),
-            .unit = store_text(stmt, 4),
+            .metric = store_needed_text(stmt, 3),
+            .unit = store_needed_text(stmt, 4),
             .value = sqlite3_column_double(stmt, 5),
             .label = store_text(stmt, 6),
             .kind = store_text(stmt, 7),
@@ -160,8 +160,8 @@ int store_artifacts(struct store *s, const char *run, struct store_artifact **re
         artifacts = xreallocarray(artifacts, n + 1, sizeof(*artifacts));
         artifacts[n++] = (struct store_artifact){
             .step = sqlite3_column_int(stmt, 0),
-            .name = store_text(stmt, 1),
-            .path = store_text(stmt, 2),
+            .name = store_needed_text(stmt, 1),
+            .path = store_needed_text(stmt, 2),
             .bytes = sqlite3_column_int64(stmt, 3),
         };
     }
@@ -191,7 +191,7 @@ int store_containers(struct store *s, const char *run, struct strv *ret, struct 
     int result = stmt ? 0 : -1;
     while (stmt && (result = store_next(s, stmt, err)) > 0) {
         for (int column = 0; column < 2; column++)
-            strv_push(ret, (const char *)sqlite3_column_text(stmt, column));
+            strv_push_owned(ret, store_needed_text(stmt, column));
     }
     sqlite3_finalize(stmt);
     return result;

@@ -89,10 +89,11 @@ int store_mark_lost(struct store *s, struct error *err)
         return -1;
     int result;
     while ((result = store_next(s, stmt, err)) > 0) {
-        if (process_lives((const char *)sqlite3_column_text(stmt, 1)))
+        cleanup_free char *process = store_needed_text(stmt, 1);
+        if (process_lives(process))
             continue;
         lost = xreallocarray(lost, n + 1, sizeof(*lost));
-        lost[n++] = store_text(stmt, 0);
+        lost[n++] = store_needed_text(stmt, 0);
     }
     sqlite3_finalize(stmt);
     for (size_t i = 0; i < n; i++) {
@@ -116,17 +117,17 @@ int store_mark_lost(struct store *s, struct error *err)
 static struct store_run run_of(sqlite3_stmt *stmt)
 {
     return (struct store_run){
-        .id = store_text(stmt, 0),
-        .workflow = store_text(stmt, 1),
-        .file = store_text(stmt, 2),
-        .host = store_text(stmt, 3),
+        .id = store_needed_text(stmt, 0),
+        .workflow = store_needed_text(stmt, 1),
+        .file = store_needed_text(stmt, 2),
+        .host = store_needed_text(stmt, 3),
         .folder = store_text(stmt, 4),
-        .outcome = store_text(stmt, 5),
+        .outcome = store_needed_text(stmt, 5),
         .error = store_text(stmt, 6),
         .started_us = sqlite3_column_int64(stmt, 7),
         .duration_ns = sqlite3_column_int64(stmt, 8),
         .dirty = sqlite3_column_int(stmt, 9) != 0,
-        .address = store_text(stmt, 10),
+        .address = store_needed_text(stmt, 10),
     };
 }
 

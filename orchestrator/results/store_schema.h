@@ -27,5 +27,7 @@ int store_execute(struct store *s, struct error *err, const char *sql, const cha
 int store_next(struct store *s, sqlite3_stmt *stmt, struct error *err);
 /* A column's text, owned by the caller; NULL for null. */
 char *store_text(sqlite3_stmt *stmt, int column);
+/* The same of a column that is never null: in a damaged file it may be, and is "" then. */
+char *store_needed_text(sqlite3_stmt *stmt, int column);
 
 #endif

@@ -287,6 +287,32 @@ static void a_newer_format_is_refused(void **state)
 }
 
 /* A file of the first format, with a run in it: that is still there, and what is new works. */
+/* As a damaged file may have it. */
+static void a_row_without_what_it_needs_is_read(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_error struct error err = ERROR_INIT;
+    add_run(f->store, "20260101-000000-aaaa", 1);
+    add_run(f->store, "20260102-000000-bbbb", 2);
+    static const char loosen[] = "PRAGMA writable_schema = ON;"
+                                 "UPDATE sqlite_schema SET sql = replace(sql, ' NOT NULL', '')";
+    assert_int_equal(sqlite3_exec(f->store->db, loosen, NULL, NULL, NULL), SQLITE_OK);
+    store_close(steal(&f->store));
+    assert_int_equal(store_open(f->path, &f->store, &err), 0);
+    static const char empty[] = "UPDATE runs SET process = NULL, workflow = NULL;"
+                                "UPDATE runs SET outcome = NULL WHERE id = '20260102-000000-bbbb'";
+    assert_int_equal(sqlite3_exec(f->store->db, empty, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(store_mark_lost(f->store, &err), 0);
+    struct store_run *runs;
+    size_t n;
+    assert_int_equal(store_runs(f->store, NULL, 10, &runs, &n, &err), 0);
+    assert_int_equal(n, 2);
+    assert_string_equal(runs[0].outcome, "");
+    assert_string_equal(runs[0].workflow, "");
+    assert_string_equal(runs[1].outcome, "lost");
+    store_runs_free(runs, n);
+}
+
 static void an_older_format_is_brought_up(void **state)
 {
     struct fixture *f = *state;
@@ -569,6 +595,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_run_whose_process_died_is_lost, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_writer_of_a_new_file_is_waited_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_newer_format_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_row_without_what_it_needs_is_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_older_format_is_brought_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_copy_is_read_and_its_changes_are_not_kept, set_up,
                                         tear_down),
