@@ -2,6 +2,7 @@
  * From a workflow to its steps. */
 #include "plan/plan.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,6 +70,34 @@ static char *make_label(const struct context *c, const struct plan_step *s, cons
     return strbuf_steal(&b);
 }
 
+/* One that can be left out is known from run to run by what it is about. Another one about the
+ * same, with other arguments (a second injection into an image), is told apart by a number. */
+static char *make_key(const struct plan *p, const struct plan_step *s, const char *subject)
+{
+    char *key = xasprintf("%s %s %s %s", p->file->folder, p->host_name, s->kind->name, subject);
+    size_t len = strlen(key);
+    int64_t others = 0, n = 1;
+    for (size_t i = 0; s->kind->flags & STEP_SKIPPABLE && i < p->n_all; i++) {
+        const struct plan_step *earlier = p->all[i];
+        if (earlier->kind != s->kind || strncmp(earlier->key, key, len) != 0)
+            continue;
+        const char *rest = earlier->key + len;
+        if (*rest && (*rest != '\n' || !parse_int(rest + 1, &n)))
+            continue; /* a longer name */
+        if (value_equal(earlier->args, s->args)) {
+            free(key);
+            return xstrdup(earlier->key);
+        }
+        n = *rest ? n : 1;
+        others = n > others ? n : others;
+    }
+    if (others == 0)
+        return key;
+    char *numbered = xasprintf("%s\n%" PRId64, key, others + 1);
+    free(key);
+    return numbered;
+}
+
 static struct plan_step *add_step(const struct context *c, const struct step_kind *kind,
                                   struct value *args, const char *name, int64_t timeout)
 {
@@ -91,7 +120,7 @@ static struct plan_step *add_step(const struct context *c, const struct step_kin
             value_get(value_get(p->entries, primary->ref), value_get_string(args, primary->name));
     cleanup_free char *subject = subject_text(s);
     s->label = make_label(c, s, subject, name);
-    s->key = xasprintf("%s %s %s %s", p->file->folder, p->host_name, kind->name, subject);
+    s->key = make_key(p, s, subject);
     p->all = xreallocarray(p->all, p->n_all + 1, sizeof(struct plan_step *));
     p->all[p->n_all++] = s;
     p->steps = xreallocarray(p->steps, p->len + 1, sizeof(struct plan_step *));

@@ -23,7 +23,8 @@ struct plan_step {
     const struct step_kind *kind;
     int index;          /* in the whole plan, from 0, however much of it is selected */
     char *label;        /* as people see it: "build agent", "checkpoint 3/10" */
-    char *key;          /* what identifies it from run to run: "<folder> <host> <kind> <what>" */
+    char *key;          /* what identifies it from run to run: "<folder> <host> <kind> <what>", and
+                           "\n<number>" where there are others of that */
     struct value *args; /* checked against kind->fields */
     const struct value *host; /* the entry of `hosts` it runs on */
     const char *host_name;

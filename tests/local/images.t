@@ -51,3 +51,25 @@ inject small.img tool
 exits "one that fits" 0
 has "is put in place" "$out" 'changed, checked and put in place'
 is "and is in it" "$(debugfs -R 'cat /bin/tool' small.img 2>/dev/null)" tool
+
+# --- two changes of one image: each is known by itself, and left out once nothing changes any more -----
+cat >kataloop.yaml <<YAML
+version: 1
+hosts: {here: {ssh: local, workspace: $scratch, become: none}}
+images: {guest: {path: $scratch/small.img, engine: ext4}}
+workflows:
+  w:
+    host: here
+    steps:
+      - inject: {image: guest, files: [{from: $scratch/tool, to: /bin/one}]}
+      - inject: {image: guest, files: [{from: $scratch/tool, to: /bin/other}]}
+YAML
+run "$kataloop" run
+is "two changes: both are done" "$(grep -c 'put in place' <<<"$out")" 2
+run "$kataloop" run # the second has changed what the first had left: it looks again
+exits "two changes, again" 0
+run "$kataloop" run
+is "two changes: both are left out in the end" "$(grep -c 'skipped, nothing changed' <<<"$out")" 2
+echo edited >tool
+run "$kataloop" run
+is "two changes: and done again after an edit" "$(grep -c 'put in place' <<<"$out")" 2
