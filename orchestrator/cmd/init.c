@@ -99,7 +99,7 @@ static void put_value(struct strbuf *text, const char *value)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                 "_./@:-";
-    if (isalpha((unsigned char)value[0]) || value[0] == '/')
+    if ((isalpha((unsigned char)value[0]) && strcmp(value, "null") != 0) || value[0] == '/')
         if (value[strspn(value, plain)] == '\0' && value[strlen(value) - 1] != ':') {
             strbuf_puts(text, value);
             return;

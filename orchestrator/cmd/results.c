@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/parse.h"
 #include "cmd/verb.h"
 #include "report/results_list.h"
@@ -45,6 +46,11 @@ static int list(const struct invocation *inv, struct store *store, int width, st
 static int show(const struct invocation *inv, struct store *store, int width, struct strbuf *ret,
                 struct error *err)
 {
+    static const char *const of_lists[] = {"limit", "host"};
+    for (size_t i = 0; i < ARRAY_SIZE(of_lists); i++)
+        if (invocation_option(inv, of_lists[i]))
+            return error_set(err, ERR_USAGE, "`--%s` is for a list of runs; `show` shows one",
+                             of_lists[i]);
     const char *run = inv->args.len > 1 ? inv->args.items[1] : "latest";
     if (invocation_option(inv, "json"))
         return results_show_json(store, run, ret, err);

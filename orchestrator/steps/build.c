@@ -43,8 +43,8 @@ static int build_failed(struct exec *x, const struct command *cmd, struct run_re
     if (errors.len == 0)
         return step_command_failed(x, cmd, r, "the build failed", err);
     strbuf_rtrim(&errors);
-    error_set(err, ERR_FAILED, "the build failed (exit status %d):\n%s", r->status.code,
-              strbuf_str(&errors));
+    cleanup_free char *status = exit_status_format(&r->status);
+    error_set(err, ERR_FAILED, "the build failed (%s):\n%s", status, strbuf_str(&errors));
     return error_hint(err, "its whole output is in %s; nothing on the host was replaced",
                       x->run_folder);
 }

@@ -52,6 +52,12 @@ static void last_lines(const struct strbuf *said, struct strbuf *ret)
     }
 }
 
+char *exit_status_format(const struct exit_status *status)
+{
+    return status->signal[0] ? xasprintf("ended by SIG%s", status->signal)
+                             : xasprintf("exit status %d", status->code);
+}
+
 int transport_status_error(const struct command *cmd, const struct run_result *r, const char *what,
                            struct error *err)
 {
@@ -62,8 +68,7 @@ int transport_status_error(const struct command *cmd, const struct run_result *r
     }
     cleanup_strbuf struct strbuf said = STRBUF_INIT;
     last_lines(r->err.len > 0 ? &r->err : &r->out, &said);
-    cleanup_free char *status = r->status.signal[0] ? xasprintf("ended by SIG%s", r->status.signal)
-                                                    : xasprintf("exit status %d", r->status.code);
+    cleanup_free char *status = exit_status_format(&r->status);
     return error_set(err, ERR_FAILED, "%s: `%s`: %s%s%s", what, cmd->argv->items[0], status,
                      said.len > 0 ? ": " : "", strbuf_str(&said));
 }

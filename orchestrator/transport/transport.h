@@ -84,6 +84,9 @@ struct exit_status {
     char signal[16]; /* "KILL", "SEGV" …; "" where it exited */
 };
 
+/* "exit status 2", "ended by SIGKILL". The caller frees it. */
+char *exit_status_format(const struct exit_status *status);
+
 int proc_start(struct transport *t, const struct command *cmd, struct proc **ret,
                struct error *err);
 

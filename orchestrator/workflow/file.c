@@ -7,10 +7,12 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/fs.h"
+#include "base/parse.h"
 #include "base/strv.h"
 #include "base/suggest.h"
 #include "workflow/steps.h"
@@ -141,6 +143,17 @@ static struct value *read_checked(const char *path, const struct field *fields,
     return root;
 }
 
+/* The caller's, root's, or that of who became root by sudo. */
+static bool is_trusted(const struct stat *st)
+{
+    uid_t me = geteuid();
+    int64_t sudo_uid;
+    if (st->st_uid == me || st->st_uid == 0)
+        return true;
+    const char *before_sudo = me == 0 ? getenv("SUDO_UID") : NULL;
+    return before_sudo && parse_int(before_sudo, &sudo_uid) && (int64_t)st->st_uid == sudo_uid;
+}
+
 int workflow_find(const char *folder, char **ret, struct error *err)
 {
     cleanup_free char *at = realpath(folder, NULL);
@@ -148,7 +161,12 @@ int workflow_find(const char *folder, char **ret, struct error *err)
         return error_set_errno(err, errno, "looking at `%s`", folder);
     for (;;) {
         cleanup_free char *path = path_join(at, WORKFLOW_FILE_NAME);
-        if (access(path, F_OK) == 0) {
+        struct stat st;
+        if (stat(path, &st) == 0) {
+            if (!is_trusted(&st)) {
+                error_set(err, ERR_USAGE, "`%s` belongs to another user", path);
+                return error_hint(err, "if you trust what is in it: `-f %s`", path);
+            }
             *ret = steal(&path);
             return 0;
         }

@@ -29,7 +29,8 @@ struct workflow_file {
 extern const struct field workflow_file_fields[], recipe_file_fields[];
 
 /* Look for kataloop.yaml in `folder` and those above it, as git looks for .git. The caller frees
- * *ret. Not found: ERR_USAGE with what to do. */
+ * *ret. Not found: ERR_USAGE with what to do; the same where it is somebody else's, who could have
+ * put it in /tmp: what is in it would be run. */
 int workflow_find(const char *folder, char **ret, struct error *err);
 /* Read and check a file and its recipes. A file that cannot be read is an error; what is wrong in
  * it is in `problems`, and then *ret is NULL and the error says how many. */

@@ -24,7 +24,8 @@ static const struct field workflow_fields[] = {
 };
 
 const struct field steps_common_fields[] = {
-    {"name", FIELD_STRING, 0, NULL, NULL, NULL, NULL, "what the step is called in the output"},
+    {"name", FIELD_STRING, FIELD_FILLED, NULL, NULL, NULL, NULL,
+     "what the step is called in the output"},
     {"timeout", FIELD_DURATION, 0, NULL, NULL, NULL, NULL, "the longest the step may take"},
     FIELD_END,
 };

@@ -276,6 +276,31 @@ run "$kataloop" run -f moved.yaml
 run "$kataloop" results show
 has "a file named from here is found from elsewhere too" "$out" "file      $project/moved.yaml"
 
+run "$kataloop" results show --limit 3
+exits "an option that does not go with one run" 2
+has "is said" "$err" '`--limit` is for a list of runs'
+
+# --- somebody else's file, which is found and not named -----------------------------------------------
+
+workflow 'run: echo hello'
+if chown 12345 kataloop.yaml 2>/dev/null; then
+    mkdir -p below
+    cd below || exit
+    run "$kataloop" run
+    exits "the file of another user" 2
+    has "is not run" "$err" "kataloop.yaml\` belongs to another user" "if you trust what is in it: \`-f $project"
+    is "nothing of it" "$out" ""
+    run "$kataloop" run -f ../kataloop.yaml
+    exits "but where it is named" 0
+    SUDO_UID=12345 run "$kataloop" plan
+    exits "or the user's who became root" 0
+    cd "$project" || exit
+    chown "$(id -u)" kataloop.yaml
+else
+    planned=$((planned + 1))
+    echo "ok $planned # SKIP only root gives files away"
+fi
+
 # --- steps whose command cannot start, or fails -------------------------------------------------------
 
 workflow 'run: {command: echo hello, dir: not/there}'

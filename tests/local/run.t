@@ -16,6 +16,7 @@ hosts: {here: {ssh: local, workspace: $work, become: none}}
 builds:
   agent: {sync: src/, dir: src, run: "cat a > out && echo built", output: out}
   bad: {dir: src, run: "echo 'x.c:1:2: error: no such thing' >&2; echo more >&2; exit 2"}
+  killed: {dir: src, run: "echo 'x.c:1:2: error: so far' >&2; kill -KILL \$\$"}
   none: {dir: src, run: "true", output: nothing}
 workflows:
   w:
@@ -114,6 +115,9 @@ exits "a build that fails" 1
 has "shows the compiler's errors" "$err$out" "the build failed (exit status 2)" "x.c:1:2: error: no such thing" \
     "hint: its whole output is in $KATALOOP_STATE_DIR/runs/"
 ok "and what comes after is not done" test "${out/never/}" = "$out"
+workflow 'build: killed'
+run "$kataloop" run
+has "one that a signal ends" "$err$out" "the build failed (ended by SIGKILL)" "x.c:1:2: error: so far"
 workflow 'build: none'
 run "$kataloop" run
 exits "a build that leaves nothing" 1
