@@ -26,6 +26,7 @@
     X(set_error_handler)                                                                           \
     X(last_error)                                                                                  \
     X(last_errno)                                                                                  \
+    X(set_tmpdir)                                                                                  \
     X(set_backend)                                                                                 \
     X(set_backend_setting)                                                                         \
     X(add_drive_opts_argv)                                                                         \
@@ -64,6 +65,8 @@ struct guestfs {
     char *device; /* "/dev/sda1" */
     enum image_fs fs;
     bool writable, mounted;
+    char *scratch; /* folder of the temporary files of the library and its programs; NULL: none */
+    char *tmpdir;  /* what TMPDIR was before; NULL: not set */
     struct watchdog watchdog; /* from before the appliance starts until the handle is closed */
     struct strbuf *notes;
 };
@@ -109,6 +112,39 @@ static int guestfs_error(const struct guestfs *e, struct error *err, const char 
 /* --- launching ---------------------------------------------------------------------------------
  */
 
+/* What is killed leaves its temporary files: they are in a folder of ours. For the library by its
+ * own setting, as it keeps its appliances where TMPDIR leads when it begins; for its programs by
+ * that. */
+static int make_scratch(struct guestfs *e, struct error *err)
+{
+    const char *given = getenv("LIBGUESTFS_TMPDIR"), *tmpdir = getenv("TMPDIR");
+    cleanup_free char *folder = path_join(given    ? given
+                                          : tmpdir ? tmpdir
+                                                   : "/tmp",
+                                          "guestimg-XXXXXX");
+    if (!mkdtemp(folder))
+        return error_set_errno(err, errno, "making a folder for temporary files, `%s`", folder);
+    e->scratch = steal(&folder);
+    e->tmpdir = xstrdup(tmpdir);
+    if (setenv("TMPDIR", e->scratch, 1) < 0)
+        return error_set_errno(err, errno, "setting TMPDIR");
+    return 0;
+}
+
+static void remove_scratch(struct guestfs *e)
+{
+    cleanup_error struct error failure = ERROR_INIT;
+    if (!e->scratch)
+        return;
+    int back = e->tmpdir ? setenv("TMPDIR", e->tmpdir, 1) : unsetenv("TMPDIR");
+    if (back < 0 || fs_remove_tree(e->scratch, &failure) < 0)
+        strbuf_printf(e->notes, "the temporary folder `%s` stays: %s\n", e->scratch,
+                      failure.message ? failure.message : strerror(errno));
+    free(e->tmpdir);
+    free(e->scratch);
+    e->tmpdir = e->scratch = NULL;
+}
+
 static int make_handle(struct guestfs *e, const char *path, bool emulate, struct error *err)
 {
     e->g = e->api.create();
@@ -120,7 +156,9 @@ static int make_handle(struct guestfs *e, const char *path, bool emulate, struct
         .format = "raw",
         .readonly = !e->writable,
     };
-    if (e->api.set_backend(e->g, "direct") < 0 ||
+    if (make_scratch(e, err) < 0)
+        return -1;
+    if (e->api.set_tmpdir(e->g, e->scratch) < 0 || e->api.set_backend(e->g, "direct") < 0 ||
         (emulate && e->api.set_backend_setting(e->g, "force_tcg", "1") < 0) ||
         e->api.add_drive_opts_argv(e->g, path, &drive) < 0)
         return guestfs_error(e, err, "setting up");
@@ -130,9 +168,11 @@ static int make_handle(struct guestfs *e, const char *path, bool emulate, struct
 /* Whoever stops this program finds no appliance and no temporary files left. */
 static void close_handle(struct guestfs *e)
 {
+    watchdog_stop(&e->watchdog);
     if (e->g)
         e->api.close(e->g);
     e->g = NULL;
+    remove_scratch(e);
     watchdog_end(&e->watchdog);
 }
 

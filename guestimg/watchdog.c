@@ -80,6 +80,7 @@ void watchdog_begin(struct watchdog *w, int64_t deadline)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     w->runs = pthread_create(&w->thread, NULL, watch, w) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    w->keeps = w->runs;
     if (!w->runs)
         ending_resume();
 }
@@ -89,7 +90,7 @@ void watchdog_relax(struct watchdog *w)
     w->deadline = DEADLINE_NEVER;
 }
 
-void watchdog_end(struct watchdog *w)
+void watchdog_stop(struct watchdog *w)
 {
     if (!w->runs)
         return;
@@ -97,6 +98,14 @@ void watchdog_end(struct watchdog *w)
     sem_post(&w->wake);
     pthread_join(w->thread, NULL);
     w->runs = false;
+}
+
+void watchdog_end(struct watchdog *w)
+{
+    watchdog_stop(w);
+    if (!w->keeps)
+        return;
+    w->keeps = false;
     ending_resume();
     sem_destroy(&w->wake);
 }

@@ -11,7 +11,7 @@ image=$scratch/images/kata.img
 make_dax_image "$image"
 echo agent >"$scratch/agent"
 
-appliance() { pgrep -f "qemu.*$scratch/"; }
+appliance() { pgrep -f "qemu.*-kernel.*$scratch/"; } # not the qemu-img before it
 
 # stops SIGNAL ARGUMENT…: guestimg gets it once the appliance starts.
 stops() {
