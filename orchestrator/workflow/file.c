@@ -29,8 +29,7 @@ static const struct field host_fields[] = {
      "user@host:port, a name of ~/.ssh/config, or `local` for this machine"},
     {"workspace", FIELD_STRING, 0, ".", NULL, NULL, NULL,
      "folder of the sources on the host; relative: from the login folder, with `local` from that "
-     "of "
-     "this file"},
+     "of this file"},
     {"become", FIELD_ENUM, 0, "sudo", NULL, become_choices, NULL,
      "how root is reached where the login user is not root"},
     {"identity", FIELD_STRING, 0, NULL, NULL, NULL, NULL, "private key file, tried first"},
