@@ -321,17 +321,19 @@ end_entries() {
 }
 # entries FILE…: what ends with NUL, one a line; a newline inside of one becomes byte 1 and so stays
 # with it. This process takes a name that nobody can guess, and behind each file stands its name. It is
-# not MARK's: that is on command lines.
+# not MARK's: that is on command lines. Where /proc cannot be written, there is one FILE only.
 printf '%%%s' "${mark#?}" >"/proc/$$/comm"
-read -r between <"/proc/$$/comm"
+seam=/proc/$$/comm
+read -r between <"$seam"
+case $between in %*) ;; *) seam='' ;; esac
 entries() {
     sources=''
-    for file; do sources="$sources$file$newline/proc/$$/comm$newline"; done
+    for file; do sources="$sources$file$newline${seam:+$seam$newline}"; done
     IFS=$newline
     begin_entries "$1"
     # shellcheck disable=SC2086
     for entry in $(head -q -c 16384 $sources | tr '\n\0' '\001\n'); do
-        while [ $# -gt 0 ] && [ "$entry" != "${entry#*"$between"?}" ]; do
+        while [ "$seam" ] && [ $# -gt 0 ] && [ "$entry" != "${entry#*"$between"?}" ]; do
             # The file was cut within an entry: half a secret has no name to know it by.
             [ -z "${entry%%"$between"?*}" ] || echo ...
             entry=${entry#*"$between"?}
@@ -341,6 +343,7 @@ entries() {
         done
         [ -z "$entry" ] || put_entry "$entry"
     done
+    [ "$seam" ] || end_entries
     IFS=' '
 }
 # is_written PID FD: is it open for writing?
@@ -375,8 +378,12 @@ for this in $chosen; do
     fds="$fds /proc/$this/fd"
     links="$links $this/ns/* $this/exe $this/cwd $this/root"
 done
-# shellcheck disable=SC2086
-entries $words
+if [ "$seam" ]; then
+    # shellcheck disable=SC2086
+    entries $words
+else
+    for file in $words; do entries "$file"; done
+fi
 # A line for each link, whatever it holds; busybox sees to that by itself.
 quiet=-q
 ls -dq / >/dev/null || quiet=''
