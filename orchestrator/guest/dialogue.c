@@ -193,6 +193,7 @@ int dialogue_start(struct guest *g, const struct guest_command *cmd, struct erro
     strbuf_truncate(&d->tail, 0); /* what was said before has nothing to do with this one's end */
     if (guest_reply_begin(&d->reply, g->max_output, err) < 0)
         return -1;
+    d->reply.lines = cmd->form == GUEST_LINES;
     guest_request(d->reply.token, cmd, d->base64, &lines);
     return proc_write(d->p, lines.data, lines.len, err);
 }

@@ -47,8 +47,9 @@ enum guest_output_form {
     GUEST_BULK,  /* any bytes, in large pieces: costs least */
     GUEST_LIVE,  /* any bytes, each piece when it is written: programs are started for each */
     GUEST_LINES, /* text, each line when it is written, and no program is started for it. A last
-                    line without an end gets one; of NULs, of a CR at a line's end and of lines
-                    longer than GUEST_LINE_MAX nothing is promised */
+                    line without an end gets one; a NUL is lost, and so is a CR at a line's end
+                    and a line of more than GUEST_LINE_MAX bytes. One of more than 1000 may be cut
+                    short where the command writes to standard error at the same time */
 };
 
 enum { GUEST_LINE_MAX = 16384 };

@@ -33,6 +33,8 @@ struct guest_reply {
     bool started, ended; /* TOKEN< and TOKEN>: the command has its input; all has been said */
     int status;          /* TOKEN=STATUS; -1: not said */
     size_t max;          /* bytes kept of each stream, and a line's worth more */
+    bool lines;          /* standard output comes as lines behind the token only (GUEST_LINES); set
+                            by the caller */
     struct strbuf line;  /* the line that is coming */
     bool too_long;       /* …is longer than any of use: skipped up to its end */
 };

@@ -41,7 +41,7 @@ static int small_number(const char *text)
 /* A line of standard output, as it is. */
 static void take_text(struct guest_reply *r, const char *text, struct strbuf *out)
 {
-    if (!r->started || r->ended || out->len > r->max)
+    if (!r->lines || !r->started || r->ended || out->len > r->max)
         return;
     strbuf_puts(out, text);
     strbuf_putc(out, '\n');
@@ -109,7 +109,7 @@ static void take_line(struct guest_reply *r, struct strbuf *out, struct strbuf *
     if (!r->started || r->ended)
         return;
     /* Too much stays a line too much: the caller looks. */
-    if (out->len <= r->max && !take_dump(b->data, 2, 16, out))
+    if (!r->lines && out->len <= r->max && !take_dump(b->data, 2, 16, out))
         take_base64(b->data, b->len, out);
     if (err_out->len <= r->max)
         (void)take_dump(b->data, 3, 8, err_out); /* other lines are none of it */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What a guest's terminal may send: anything. The first byte of the input says in which pieces it
- * comes; whatever they are, the same must be understood. */
+ * comes, and whether as lines; whatever the pieces are, the same must be understood. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -16,12 +16,13 @@ struct heard {
     struct strbuf out, err;
 };
 
-static void hear(struct heard *h, const char *text, size_t len, size_t piece)
+static void hear(struct heard *h, bool lines, const char *text, size_t len, size_t piece)
 {
     struct error err = ERROR_INIT;
     *h = (struct heard){0};
     if (guest_reply_begin(&h->reply, 4096, &err) < 0)
         abort();
+    h->reply.lines = lines;
     memcpy(h->reply.token, "0123456789abcdef0123", GUEST_TOKEN_SIZE);
     for (size_t at = 0; at < len; at += piece)
         guest_reply_feed(&h->reply, text + at, len - at < piece ? len - at : piece, &h->out,
@@ -47,8 +48,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     const char *text = (const char *)data + 1;
-    hear(&pieces, text, size - 1, 1 + data[0] % 61);
-    hear(&whole, text, size - 1, size);
+    bool lines = data[0] & 0x80;
+    hear(&pieces, lines, text, size - 1, 1 + data[0] % 61);
+    hear(&whole, lines, text, size - 1, size);
     if (pieces.reply.status != whole.reply.status || pieces.reply.ended != whole.reply.ended ||
         pieces.reply.started != whole.reply.started || whole.reply.status < -1 ||
         whole.reply.status > 999)
