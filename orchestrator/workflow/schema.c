@@ -223,6 +223,9 @@ static struct value *apply_strings(const struct value *v, const struct field *fi
 {
     static const struct field element = {.name = "", .type = FIELD_STRING};
     for (size_t i = 0; i < v->len; i++) {
+        if (!*v->keys[i] || strchr(v->keys[i], '='))
+            diagnostics_add(problems, v->key_spans[i], "`%s` in `%s` is no name", v->keys[i],
+                            field->name);
         if (v->items[i]->kind != VALUE_SCALAR)
             diagnostics_add(problems, v->items[i]->span, "`%s` in `%s` must be a single value",
                             v->keys[i], field->name);

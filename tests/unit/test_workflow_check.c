@@ -91,6 +91,16 @@ static void a_good_file_has_its_defaults_filled_in(void **state)
     assert_null(workflow_recipe(file, "other"));
 }
 
+static void a_variable_of_the_environment_has_a_name(void **state)
+{
+    (void)state;
+    expect_problems(HEAD "builds: {b: {run: make, env: {A=B: 1, C: 2}}}\n"
+                         "workflows: {w: {host: dev, steps: [build: b]}}\n",
+                    "f.yaml:3:31: error: `A=B` in `env` is no name\n"
+                    "    3 | builds: {b: {run: make, env: {A=B: 1, C: 2}}}\n"
+                    "      |                               ^\n");
+}
+
 /* Wherever kataloop is called. */
 static void a_relative_workspace_has_its_place(void **state)
 {
@@ -429,6 +439,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_good_file_has_its_defaults_filled_in),
+        TEST(a_variable_of_the_environment_has_a_name),
         TEST(a_relative_workspace_has_its_place),
         TEST(a_version_is_a_plain_number),
         TEST(everything_wrong_is_told_at_once),
