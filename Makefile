@@ -23,7 +23,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvl
 OWN_FLAGS = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DKATALOOP_VERSION='"$(VERSION)"' \
             -DKATALOOP_RECIPES_DIR='"$(PREFIX)/share/kataloop/recipes"' \
             -Iorchestrator -I. -I$(BUILD)/gen -include orchestrator/base/banned.h -MMD -MP \
-            -fstack-protector-strong $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -DKATALOOP_SANITIZED -Wno-nonnull)
+            -fstack-protector-strong $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -DKATALOOP_SANITIZED -Wno-nonnull -Wno-format-overflow)
 LD_FLAGS  = -pthread $(if $(SAN),-fsanitize=$(SAN))
 
 sources = $(sort $(wildcard $(1)/*.c))
