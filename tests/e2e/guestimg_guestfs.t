@@ -4,7 +4,7 @@
 # shellcheck source=../guestimg/lib.sh
 . "$(dirname "$0")/../guestimg/lib.sh"
 
-ldconfig -p | grep -q 'libguestfs\.so\.0' || skip_all "libguestfs is not on this machine"
+ldconfig -p | grep 'libguestfs\.so\.0' >/dev/null || skip_all "libguestfs is not on this machine"
 head -c 300000 /dev/urandom >"$scratch/agent"
 echo small >"$scratch/small"
 mkdir "$scratch/images"

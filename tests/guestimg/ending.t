@@ -2,7 +2,7 @@
 # A signal while libguestfs's appliance starts: nothing is left of it.
 . "$(dirname "$0")/lib.sh"
 
-ldconfig -p | grep -q 'libguestfs\.so\.0' || skip_all "libguestfs is not on this machine"
+ldconfig -p | grep 'libguestfs\.so\.0' >/dev/null || skip_all "libguestfs is not on this machine"
 # Emulated it starts slowly enough; the cache stays where it is.
 export LIBGUESTFS_CACHEDIR=${LIBGUESTFS_CACHEDIR:-/var/tmp} LIBGUESTFS_BACKEND_SETTINGS=force_tcg
 export TMPDIR=$scratch/tmp
