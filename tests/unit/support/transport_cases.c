@@ -87,7 +87,8 @@ static void input_dir_and_environment_reach_it(void **state)
     assert_string_equal(strbuf_str(&r.out), "it's \"here\"");
     run_shell((struct command){.dir = "/no/such/folder"}, "pwd", &r);
     assert_int_equal(r.status.code, 126);
-    assert_non_null(strstr(strbuf_str(&r.err), "/no/such/folder: No such file or directory\n"));
+    /* In the words of whatever the login shell is. */
+    assert_non_null(strstr(strbuf_str(&r.err), "/no/such/folder"));
 }
 
 static void a_command_without_input_sees_its_end(void **state)
