@@ -6,6 +6,8 @@
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
+# mkfs, debugfs, sshd: Debian gives only root's shells the folders they are in.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 CC        ?= cc
 PKGCONFIG ?= pkg-config
