@@ -21,11 +21,11 @@ BUILD     := build$(if $(SAN),-san)
 CFLAGS   ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
             -Wno-format-nonliteral $(WERROR)
-# -Wno-nonnull, -Wno-format-overflow: gcc takes the sanitizers' checks for ways on which a pointer is null.
+# -Wno-nonnull: gcc takes the sanitizers' checks for ways on which a pointer is null.
 OWN_FLAGS = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DKATALOOP_VERSION='"$(VERSION)"' \
             -DKATALOOP_RECIPES_DIR='"$(PREFIX)/share/kataloop/recipes"' \
             -Iorchestrator -I. -I$(BUILD)/gen -include orchestrator/base/banned.h -MMD -MP \
-            -fstack-protector-strong $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -DKATALOOP_SANITIZED -Wno-nonnull -Wno-format-overflow)
+            -fstack-protector-strong $(WARNINGS) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -DKATALOOP_SANITIZED -Wno-nonnull)
 LD_FLAGS  = -pthread $(if $(SAN),-fsanitize=$(SAN))
 
 sources = $(sort $(wildcard $(1)/*.c))

@@ -44,8 +44,13 @@ static int list_ids(struct transport *t, const char *space, const char *name, in
     cleanup_strv struct strv argv = STRV_INIT;
     strv_push_all(&argv, "sh", "-c", list, "sh", space, NULL);
     /* ctr's filters know quoted strings as Go has them; a name with a quote in it is none. */
-    for (size_t i = 0; i < ARRAY_SIZE(name_labels) && !strpbrk(name, "\"\\"); i++)
-        strv_printf(&argv, "labels.\"%s\"==\"%s\"", name_labels[i], name);
+    for (size_t i = 0; i < ARRAY_SIZE(name_labels) && !strpbrk(name, "\"\\"); i++) {
+        cleanup_strbuf struct strbuf filter = STRBUF_INIT;
+        strbuf_printf(&filter, "labels.\"%s\"==\"", name_labels[i]);
+        strbuf_puts(&filter, name);
+        strbuf_putc(&filter, '"');
+        strv_push(&argv, strbuf_str(&filter));
+    }
     return ctr(t, &argv, deadline, ret, err);
 }
 
