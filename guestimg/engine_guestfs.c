@@ -117,11 +117,10 @@ static int guestfs_error(const struct guestfs *e, struct error *err, const char 
  * that. */
 static int make_scratch(struct guestfs *e, struct error *err)
 {
-    const char *given = getenv("LIBGUESTFS_TMPDIR"), *tmpdir = getenv("TMPDIR");
-    cleanup_free char *folder = path_join(given    ? given
-                                          : tmpdir ? tmpdir
-                                                   : "/tmp",
-                                          "guestimg-XXXXXX");
+    const char *tmpdir = getenv("TMPDIR"), *where = getenv("LIBGUESTFS_TMPDIR");
+    if (!where || !*where)
+        where = tmpdir && *tmpdir ? tmpdir : "/tmp";
+    cleanup_free char *folder = path_join(where, "guestimg-XXXXXX");
     if (!mkdtemp(folder))
         return error_set_errno(err, errno, "making a folder for temporary files, `%s`", folder);
     e->scratch = steal(&folder);

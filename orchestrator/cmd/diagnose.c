@@ -371,7 +371,7 @@ const struct verb verb_diagnose = {
     .synopsis = "CONTAINER | RUN | BUNDLE | --pid PID | --compare [A B | WORKFLOW]",
     .help = "say why a checkpoint hangs or fails, with the evidence for it",
     .about =
-        "Of a CONTAINER (an id, the start of one, or a name) the evidence is taken now, in its\n"
+        "Of a CONTAINER (an id, a name, or the start of an id) the evidence is taken now, in its\n"
         "guest and on the host; nothing is changed there. Of a RUN, or a BUNDLE that was kept\n"
         "with -o or sent in, what was seen then is judged again.\n"
         "--compare shows how two CRIU processes, what started them, and their targets differ: "

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The guest's side of the evidence: what CRIU, its parents and its target look like right now. Reads,
-# changes nothing, and needs no more than a POSIX shell with busybox or coreutils. Started as
+# changes nothing but its own name, and needs no more than a POSIX shell with busybox or coreutils. Started as
 #
 #   sh -c SCRIPT kataloop MARK [--container ID] [--pid PID] [--images DIR] [--work DIR]
 #
@@ -319,21 +319,33 @@ end_entries() {
     *) add_folder "/proc/$this/cwd/" "$o_images" ;;
     esac
 }
+# Behind each file stands a word that nobody can guess (not MARK: that is on command lines). This
+# process takes it for its name, so that one program reads it with the files; where /proc cannot be
+# written, there is a program for each file.
+seam=/proc/$$/comm between=%${mark#?}
+printf '%s' "$between" >"$seam"
+read -r name <"$seam"
+case $name in %*) between=$name ;; *) seam='' ;; esac
+read_files() {
+    if [ "$seam" ]; then
+        sources=''
+        for file; do sources="$sources$file$newline$seam$newline"; done
+        # shellcheck disable=SC2086
+        head -q -c 16384 $sources
+    else
+        for file; do
+            head -c 16384 "$file"
+            printf '%s\n' "$between"
+        done
+    fi
+}
 # entries FILE…: what ends with NUL, one a line; a newline inside of one becomes byte 1 and so stays
-# with it. This process takes a name that nobody can guess, and behind each file stands its name. It is
-# not MARK's: that is on command lines. Where /proc cannot be written, there is one FILE only.
-printf '%%%s' "${mark#?}" >"/proc/$$/comm"
-seam=/proc/$$/comm
-read -r between <"$seam"
-case $between in %*) ;; *) seam='' ;; esac
+# with it.
 entries() {
-    sources=''
-    for file; do sources="$sources$file$newline${seam:+$seam$newline}"; done
     IFS=$newline
     begin_entries "$1"
-    # shellcheck disable=SC2086
-    for entry in $(head -q -c 16384 $sources | tr '\n\0' '\001\n'); do
-        while [ "$seam" ] && [ $# -gt 0 ] && [ "$entry" != "${entry#*"$between"?}" ]; do
+    for entry in $(read_files "$@" | tr '\n\0' '\001\n'); do
+        while [ $# -gt 0 ] && [ "$entry" != "${entry#*"$between"?}" ]; do
             # The file was cut within an entry: half a secret has no name to know it by.
             [ -z "${entry%%"$between"?*}" ] || echo ...
             entry=${entry#*"$between"?}
@@ -343,7 +355,6 @@ entries() {
         done
         [ -z "$entry" ] || put_entry "$entry"
     done
-    [ "$seam" ] || end_entries
     IFS=' '
 }
 # is_written PID FD: is it open for writing?
@@ -378,12 +389,8 @@ for this in $chosen; do
     fds="$fds /proc/$this/fd"
     links="$links $this/ns/* $this/exe $this/cwd $this/root"
 done
-if [ "$seam" ]; then
-    # shellcheck disable=SC2086
-    entries $words
-else
-    for file in $words; do entries "$file"; done
-fi
+# shellcheck disable=SC2086
+entries $words
 # A line for each link, whatever it holds; busybox sees to that by itself.
 quiet=-q
 ls -dq / >/dev/null || quiet=''

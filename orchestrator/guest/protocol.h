@@ -13,8 +13,9 @@
  *   makes the shell send that group TERM, a second one KILL.
  * - What a command writes comes as lines of base64 or hexadecimal (standard output) or octal
  *   (standard error), whose shape tells which. What the protocol itself says begins with a token of
- *   80 random bits, made for this one request; so do a command's lines that come as they are. Every
- * other line is noise, and skipped: echo, a prompt, what somebody else writes to the terminal.
+ *   80 random bits, made for this one request; so do a command's lines that come as they are.
+ *   Every other line is noise, and skipped: echo, a prompt, what somebody else writes to the
+ *   terminal.
  */
 #ifndef GUEST_PROTOCOL_H
 #define GUEST_PROTOCOL_H

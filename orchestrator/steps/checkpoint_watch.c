@@ -172,7 +172,7 @@ static int begin(struct checkpoint_watch *w, struct exec *x, struct error *err)
     criu_phase_filter(&filter);
     if (!w->follow)
         strv_push(&argv, strbuf_str(&filter));
-    /* What the filter leaves is text, and no look is beside CRIU's time for nothing. */
+    /* What the filter leaves is text: no encoder has to be started for it beside CRIU. */
     const struct guest_command cmd = {.argv = &argv,
                                       .output = hear,
                                       .output_data = w,

@@ -160,9 +160,9 @@ int workflow_find(const char *folder, char **ret, struct error *err)
         return error_set_errno(err, errno, "looking at `%s`", folder);
     for (;;) {
         cleanup_free char *path = path_join(at, WORKFLOW_FILE_NAME);
-        struct stat st;
-        if (stat(path, &st) == 0) {
-            if (!is_trusted(&st)) {
+        struct stat st, link; /* who owns a link says what it leads to */
+        if (stat(path, &st) == 0 && lstat(path, &link) == 0) {
+            if (!is_trusted(&st) || !is_trusted(&link)) {
                 error_set(err, ERR_USAGE, "`%s` belongs to another user", path);
                 return error_hint(err, "if you trust what is in it: `-f %s`", path);
             }
