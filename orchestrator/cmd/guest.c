@@ -223,7 +223,8 @@ const struct verb verb_guest = {
     .synopsis = "exec CONTAINER -- COMMAND… | shell CONTAINER",
     .help = "run a command in a container's guest, or get a shell there",
     .about =
-        "CONTAINER is an id, a name, or the start of an id. `exec` passes on standard input (unless "
+        "CONTAINER is an id, a name, or the start of an id. `exec` passes on standard input "
+        "(unless "
         "it\n"
         "is a terminal), standard output and standard error, and ends with the command's exit\n"
         "status. It is stopped in the guest when kataloop is interrupted.\n"

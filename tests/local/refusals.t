@@ -296,6 +296,13 @@ if chown 12345 kataloop.yaml 2>/dev/null; then
     exits "or the user's who became root" 0
     cd "$project" || exit
     chown "$(id -u)" kataloop.yaml
+    mkdir -p elsewhere
+    ln -s ../kataloop.yaml elsewhere/kataloop.yaml
+    chown -h 12345 elsewhere/kataloop.yaml
+    cd elsewhere || exit
+    run "$kataloop" run
+    exits "another user's link to a file of one's own" 2
+    cd "$project" || exit
 else
     planned=$((planned + 1))
     echo "ok $planned # SKIP only root gives files away"

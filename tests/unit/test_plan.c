@@ -176,12 +176,9 @@ static void a_workflow_takes_in_another(void **state)
     planned_release(&p);
 }
 
-static void a_value_is_checked_once_it_is_known(void **state)
+/* What f.yaml says is wrong only once its variables are known. */
+static void has_problem(const char *message)
 {
-    (void)state;
-    write_file("recipes/r.yaml", "version: 1\nhelp: x\nparams: {t: 1s}\nsteps:\n"
-                                 "  - run: x\n    timeout: ${t}\n");
-    write_file("f.yaml", LOOP "      - recipe: r\n        with: {t: long}\n");
     cleanup_diagnostics struct diagnostics problems = DIAGNOSTICS_INIT;
     cleanup_error struct error err = ERROR_INIT;
     cleanup_workflow_file struct workflow_file *file = NULL;
@@ -190,8 +187,16 @@ static void a_value_is_checked_once_it_is_known(void **state)
     assert_int_equal(plan_make(file, NULL, &plan, &problems, &err), -1);
     assert_int_equal(err.code, ERR_USAGE);
     assert_int_equal(problems.len, 1);
-    assert_string_equal(problems.items[0].message,
-                        "`timeout` must be a duration, like 10s, 200ms or 2m, not `long`");
+    assert_string_equal(problems.items[0].message, message);
+}
+
+static void a_value_is_checked_once_it_is_known(void **state)
+{
+    (void)state;
+    write_file("recipes/r.yaml", "version: 1\nhelp: x\nparams: {t: 1s}\nsteps:\n"
+                                 "  - run: x\n    timeout: ${t}\n");
+    write_file("f.yaml", LOOP "      - recipe: r\n        with: {t: long}\n");
+    has_problem("`timeout` must be a duration, like 10s, 200ms or 2m, not `long`");
 }
 
 #define COUNTED                                                                                    \
@@ -263,16 +268,26 @@ static void a_circle_by_a_variable_is_a_problem(void **state)
 {
     (void)state;
     write_file("f.yaml", HEAD "workflows: {dev: {host: dev, steps: [workflow: '${host.name}']}}\n");
-    cleanup_diagnostics struct diagnostics problems = DIAGNOSTICS_INIT;
-    cleanup_error struct error err = ERROR_INIT;
-    cleanup_workflow_file struct workflow_file *file = NULL;
-    struct plan *plan = NULL;
-    assert_int_equal(workflow_load("f.yaml", &file, &problems, &err), 0);
-    assert_int_equal(plan_make(file, NULL, &plan, &problems, &err), -1);
-    assert_int_equal(err.code, ERR_USAGE);
-    assert_int_equal(problems.len, 1);
-    assert_string_equal(problems.items[0].message,
-                        "workflow dev: more than 64 workflows in each other");
+    has_problem("workflow dev: more than 64 workflows in each other");
+}
+
+/* What two steps do to the same thing is told apart from run to run; a repetition is none. */
+static void two_changes_of_one_thing_have_keys_of_their_own(void **state)
+{
+    (void)state;
+    struct planned p = plan_of(LOOP "      - restart: {unit: u, ready: a}\n"
+                                    "      - restart: {unit: u, ready: b}\n"
+                                    "      - restart: {unit: u, ready: a}\n"
+                                    "      - restart: {unit: u, ready: c}\n"
+                                    "      - restart: {unit: other, ready: b}\n",
+                               NULL);
+    struct plan_step *const *s = p.plan->steps;
+    assert_string_equal(s[0]->key, s[2]->key);
+    assert_null(strchr(s[0]->key, '\n'));
+    assert_string_equal(strchr(s[1]->key, '\n'), "\n2");
+    assert_string_equal(strchr(s[3]->key, '\n'), "\n3");
+    assert_null(strchr(s[4]->key, '\n'));
+    planned_release(&p);
 }
 
 /* --- selections --------------------------------------------------------------------------------
@@ -463,6 +478,7 @@ int main(void)
         TEST(too_many_steps_are_refused),
         TEST(workflows_of_nothing_count_too),
         TEST(a_circle_by_a_variable_is_a_problem),
+        TEST(two_changes_of_one_thing_have_keys_of_their_own),
         TEST(from_and_only_take_numbers_labels_and_kinds),
         TEST(what_is_selected_keeps_its_number),
         TEST(a_step_that_is_not_there_is_said),
