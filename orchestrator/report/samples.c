@@ -131,14 +131,17 @@ const struct sample_series *samples_find(const struct samples *s, const char *ki
 
 /* --- the table ------------------------------------------------------------------------------- */
 
+/* A figure that is cut is a wrong figure: on a narrow screen columns are left out. */
 static const struct table_column columns[] = {
-    {"figure", TABLE_CUT}, {"n", TABLE_RIGHT},   {"median", TABLE_RIGHT},
-    {"max", TABLE_RIGHT},  {"min", TABLE_RIGHT}, {"p95", TABLE_RIGHT},
+    {"figure", TABLE_CUT},
+    {"n", TABLE_RIGHT},
+    {"min", TABLE_RIGHT | TABLE_EXTRA},
+    {"median", TABLE_RIGHT},
+    {"p95", TABLE_RIGHT | TABLE_EXTRA},
+    {"max", TABLE_RIGHT | TABLE_EXTRA},
 };
-/* A figure that is cut is a wrong figure: on a narrow screen the last columns are left out. */
-enum { COLUMNS_LEAST = 3 };
 
-static void add_row(struct table *t, const struct sample_series *series, size_t n_columns)
+static void add_row(struct table *t, const struct sample_series *series)
 {
     table_cell(t, series->metric);
     if (strcmp(series->unit, "bool") == 0) {
@@ -146,15 +149,15 @@ static void add_row(struct table *t, const struct sample_series *series, size_t 
         for (size_t i = 0; i < series->n; i++)
             yes += series->values[i] != 0;
         table_printf(t, "%zu/%zu", yes, series->n);
-        for (size_t i = 2; i < n_columns; i++)
+        for (size_t i = 2; i < ARRAY_SIZE(columns); i++)
             table_cell(t, NULL);
         return;
     }
     const struct stats st = stats_of(series->values, series->n);
-    const double figures[] = {st.median, st.max, st.min, st.p95};
+    const double figures[] = {st.min, st.median, st.p95, st.max};
     table_printf(t, "%zu", series->n);
-    for (size_t i = 2; i < n_columns; i++) {
-        cleanup_free char *text = stats_format(figures[i - 2], series->unit);
+    for (size_t i = 0; i < ARRAY_SIZE(figures); i++) {
+        cleanup_free char *text = stats_format(figures[i], series->unit);
         table_cell(t, text);
     }
 }
@@ -182,16 +185,6 @@ static void add_heading(const struct sample_series *first, size_t n, size_t warm
     strbuf_putc(ret, '\n');
 }
 
-/* The figures of the step that series `first` belongs to, in the first columns. */
-static struct table *table_of(const struct samples *s, size_t first, size_t n_columns)
-{
-    struct table *t = table_new(columns, n_columns);
-    for (size_t i = first; i < s->n; i++)
-        if (same_step(&s->series[first], &s->series[i]) && s->series[i].n > 0)
-            add_row(t, &s->series[i], n_columns);
-    return t;
-}
-
 static void print_step(const struct samples *s, size_t first, int width, struct strbuf *ret)
 {
     size_t n = 0, warmups = 0;
@@ -203,13 +196,13 @@ static void print_step(const struct samples *s, size_t first, int width, struct 
         warmups = series->warmups > warmups ? series->warmups : warmups;
     }
     add_heading(&s->series[first], n, warmups, width, ret);
-    for (size_t n_columns = ARRAY_SIZE(columns); n > 0; n_columns--) {
-        cleanup_table struct table *t = table_of(s, first, n_columns);
-        if (n_columns > COLUMNS_LEAST && !table_fits(t, INDENT, width))
-            continue;
-        table_print(t, INDENT, width, ret);
-        break;
-    }
+    if (n == 0)
+        return;
+    cleanup_table struct table *t = table_new(columns, ARRAY_SIZE(columns));
+    for (size_t i = first; i < s->n; i++)
+        if (same_step(&s->series[first], &s->series[i]) && s->series[i].n > 0)
+            add_row(t, &s->series[i]);
+    table_print(t, INDENT, width, ret);
 }
 
 void samples_print(const struct samples *s, int width, struct strbuf *ret)

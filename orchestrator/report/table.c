@@ -148,22 +148,11 @@ static void print_line(const struct table *t, const int *widths, char *const *ce
     strbuf_putc(ret, '\n');
 }
 
-/* Columns behind the indent; 0: no limit. */
-static int room_of(int indent, int width)
-{
-    return width > indent ? width - indent : width > 0 ? 1 : 0;
-}
-
-bool table_fits(const struct table *t, int indent, int width)
-{
-    cleanup_free int *widths = xcalloc(t->n_columns, sizeof(*widths));
-    return measure_columns(t, room_of(indent, width), widths);
-}
-
 void table_print(const struct table *t, int indent, int width, struct strbuf *ret)
 {
     cleanup_free int *widths = xcalloc(t->n_columns, sizeof(*widths));
-    int room = room_of(indent, width);
+    /* Columns behind the indent; 0: no limit. */
+    int room = width > indent ? width - indent : width > 0 ? 1 : 0;
     measure(t, room, widths);
     if (t->columns[0].title)
         print_line(t, widths, NULL, t->n_columns, indent, room, ret);

@@ -33,9 +33,6 @@ void table_cell(struct table *t, const char *text);
 void table_printf(struct table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 size_t table_rows(const struct table *t);
 
-/* Can it be printed so that only columns that may be cut are cut, and none is left out? */
-bool table_fits(const struct table *t, int indent, int width);
-
 /* Append the table, each line after `indent` spaces and with a newline, none wider than `width`
  * columns (0: as wide as it gets): the widest column that may be cut is cut first; then those that
  * may be left out are. */

@@ -121,7 +121,7 @@ static void a_run_is_plain_lines(void **state)
                               "31m\xef\xbf\xbd text\n"
                               "  undone: container x\n"
                               "checkpoint, 1 sample\n"
-                              "  figure  n  median     max     min     p95\n"
+                              "  figure  n     min  median     p95     max\n"
                               "  wall    1  2.00 s  2.00 s  2.00 s  2.00 s\n"
                               "run r1: ok, 34.2 s\n");
     cleanup_free char *failed = content_of(err);
@@ -329,7 +329,7 @@ static void a_run_ends_as_clean_lines_at_any_width(void **state)
                                         "31m\xef\xbf\xbd text\n"
                                         "undone: container x\n"
                                         "checkpoint, 1 sample\n"
-                                        "  figure  n  median     max     min     p95\n"
+                                        "  figure  n     min  median     p95     max\n"
                                         "  wall    1  2.00 s  2.00 s  2.00 s  2.00 s\n"
                                         "run r1: ok, 34.2 s");
         if (widths[i] == 40)

@@ -348,8 +348,8 @@ static void samples_become_a_table(void **state)
     samples_print(&s, 0, &out);
     assert_string_equal(strbuf_str(&out),
                         "timed-checkpoint: checkpoint, 10 samples, 1 warm-up left out\n"
-                        "  figure            n  median     max     min     p95\n"
-                        "  wall             10  0.55 s  1.00 s  0.10 s  1.00 s\n"
+                        "  figure            n     min  median     p95     max\n"
+                        "  wall             10  0.10 s  0.55 s  1.00 s  1.00 s\n"
                         "  still_running  9/10\n");
     cleanup_strbuf struct strbuf narrow = STRBUF_INIT;
     samples_print(&s, 37, &narrow);
