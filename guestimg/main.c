@@ -29,7 +29,7 @@ struct arguments {
     size_t n_puts;
     const char *engine, *version;
     int keep;
-    bool json, help;
+    bool drop, json, help;
 };
 
 struct verb {
@@ -243,11 +243,13 @@ static int run_rollback(struct arguments *a, json_t *out, struct error *err)
     if (!path)
         return error_set(err, ERR_FAILED, "there is no image `%s`", a->words[0]);
     cleanup_close int lock = publish_lock(path, err);
-    cleanup_free char *version = NULL;
-    if (lock < 0 || publish_rollback(path, a->version, &version, err) < 0)
+    cleanup_free char *version = NULL, *kept = NULL;
+    if (lock < 0 || publish_rollback(path, a->version, &version, a->drop ? NULL : &kept, err) < 0)
         return -1;
     put_text(out, "image", path);
     put_text(out, "restored", version);
+    if (kept)
+        put_text(out, "kept", kept);
     return 0;
 }
 
@@ -295,7 +297,8 @@ static const struct verb verbs[] = {
      run_inject},
     {"inspect", "IMAGE", "what the image is, and the agent in it", 1, "ej", run_inspect},
     {"list", "IMAGE", "the versions kept, youngest first", 1, "j", run_list},
-    {"rollback", "IMAGE [--to VERSION]", "put a kept version back", 1, "tj", run_rollback},
+    {"rollback", "IMAGE [--to VERSION] [--drop]", "put a kept version back", 1, "tdj",
+     run_rollback},
     {"cat", "IMAGE PATH", "a file of the image, on standard output", 2, "e", run_cat},
 };
 
@@ -311,6 +314,7 @@ static const struct verb_option {
     {'e', "engine", "auto|ext4|guestfs", "what reads and changes it (default: auto)"},
     {'k', "keep", "N", "older versions to keep (default: " AS_TEXT(DEFAULT_KEEP) ")"},
     {'t', "to", "VERSION", "the version to put back"},
+    {'d', "drop", NULL, "do not keep the image that it replaces"},
     {'j', "json", NULL, "one JSON object on standard output"},
 };
 
@@ -369,6 +373,9 @@ static int set_option(struct arguments *a, char letter, const char *value, struc
         return 0;
     case 't':
         a->version = value;
+        return 0;
+    case 'd':
+        a->drop = true;
         return 0;
     default:
         a->json = true;

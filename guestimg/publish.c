@@ -288,21 +288,31 @@ static void prune(const char *path, int keep, struct strbuf *notes)
                           versions.items[i], strerror(errno));
 }
 
+/* Rename `from` to the image's name; ret_kept: as in publish_rollback(). */
+static int take_place(const char *path, const char *from, char **ret_kept, struct error *err)
+{
+    cleanup_free char *kept = NULL;
+    if (ret_kept && keep_version(path, &kept, err) < 0)
+        return -1;
+    if (rename(from, path) < 0) {
+        int saved = errno;
+        if (kept)
+            (void)unlink(kept);
+        return error_set_errno(err, saved, "renaming `%s` to `%s`", from, path);
+    }
+    if (ret_kept)
+        *ret_kept = steal(&kept);
+    return 0;
+}
+
 int publish_replace(const char *path, const char *copy, int keep, char **ret_kept,
                     struct strbuf *notes, struct error *err)
 {
     cleanup_free char *dir = path_dir(path);
     cleanup_free char *kept = NULL;
-    if (sync_path(copy, O_RDONLY, err) < 0)
+    if (sync_path(copy, O_RDONLY, err) < 0 ||
+        take_place(path, copy, keep > 0 ? &kept : NULL, err) < 0)
         return -1;
-    if (keep > 0 && keep_version(path, &kept, err) < 0)
-        return -1;
-    if (rename(copy, path) < 0) {
-        int saved = errno;
-        if (kept)
-            (void)unlink(kept);
-        return error_set_errno(err, saved, "renaming `%s` to `%s`", copy, path);
-    }
     (void)ending_set_file(NULL, err); /* none: cannot fail */
     if (sync_path(dir, O_RDONLY | O_DIRECTORY, err) < 0)
         return error_wrap(err, "`%s` IS replaced, but that may not outlive a crash", path);
@@ -320,7 +330,8 @@ static int check_version(const char *version, struct error *err)
     return 0;
 }
 
-int publish_rollback(const char *path, const char *version, char **ret, struct error *err)
+int publish_rollback(const char *path, const char *version, char **ret, char **ret_kept,
+                     struct error *err)
 {
     cleanup_strv struct strv versions = STRV_INIT;
     if (publish_versions(path, &versions, err) < 0)
@@ -337,10 +348,8 @@ int publish_rollback(const char *path, const char *version, char **ret, struct e
         return error_hint(err, "`guestimg list` shows those that are");
     }
     cleanup_free char *dir = path_dir(path);
-    if (check_version(chosen, err) < 0)
+    if (check_version(chosen, err) < 0 || take_place(path, chosen, ret_kept, err) < 0)
         return -1;
-    if (rename(chosen, path) < 0)
-        return error_set_errno(err, errno, "putting `%s` back", chosen);
     if (sync_path(dir, O_RDONLY | O_DIRECTORY, err) < 0)
         return error_wrap(err, "`%s` IS put back, but that may not outlive a crash", chosen);
     *ret = xstrdup(chosen);

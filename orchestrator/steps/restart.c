@@ -109,7 +109,7 @@ static int roll_back(struct exec *x, const struct replaced_image *image, struct 
 {
     cleanup_strv struct strv arguments = STRV_INIT;
     json_t *answer = NULL;
-    strv_push_all(&arguments, "rollback", image->path, "--to", image->previous, NULL);
+    strv_push_all(&arguments, "rollback", image->path, "--to", image->previous, "--drop", NULL);
     if (guest_image_run(x, &arguments, "putting the previous image back", &answer, err) < 0)
         return -1;
     json_decref(answer);

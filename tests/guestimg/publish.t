@@ -48,8 +48,12 @@ run inject 2
 run "$guestimg" rollback "$image" --json
 exits "back" 0
 is "to the one before" "$(agent)" "agent 1"
+is "and what it replaced is kept" "$(agent "$(json kept)")" "agent 2"
 run "$guestimg" rollback "$scratch/links/kata.img"
-is "and further, by the link" "$(agent)" "agent 4"
+is "a second one, by the link, undoes the first" "$(agent)" "agent 2"
+run "$guestimg" rollback "$image" --drop
+is "back for good" "$(agent)" "agent 1"
+is "with what was before both" "$(agent "$image.kept-"*)" "agent 4"
 run inject 1
 run inject 2
 run "$guestimg" list "$image" --json
@@ -99,7 +103,7 @@ run inject 2 --keep 2
 exits "the next one" 0
 is "leaves nothing behind" "$(beside "$image" | sed 's/kept-.*/kept/')" "kata-2026.img.kept
 kata-2026.img.kept"
-run "$guestimg" rollback "$image"
+run "$guestimg" rollback "$image" --drop
 is "and what a death left between keeping and renaming is no version" \
     "$(agent | sha256sum | cut -d ' ' -f 1)" "$now"
 
