@@ -21,7 +21,8 @@ prepare() {
 }
 measure() {
     local image=$there/$1.img agent=$there/kata-agent
-    on_host sh -c "head -c 30000000 /dev/urandom >$agent"
+    # What others have left to be written is not to be flushed together with this one's.
+    on_host sh -c "head -c 30000000 /dev/urandom >$agent; sync"
     case $1 in
     guestfish)
         timed_there guestfish -a "$image" -i upload "$agent" /usr/bin/kata-agent : chmod 0755 /usr/bin/kata-agent
