@@ -112,6 +112,14 @@ static int run_step(struct runner *r, size_t index, const char *fingerprint, boo
     return remember(r, index, fingerprint, &before, changed, err);
 }
 
+static void explain_timeout(const struct plan_step *s, int64_t took, struct error *e)
+{
+    if (e->code != ERR_TIMEOUT || s->timeout <= 0 || took < s->timeout)
+        return;
+    cleanup_free char *limit = duration_format(s->timeout);
+    error_hint(e, "the step's `timeout` is %s; where it needs longer, set another", limit);
+}
+
 static int perform(struct runner *r, size_t index, const char *fingerprint, struct error *err)
 {
     struct exec *x = &r->x;
@@ -127,6 +135,7 @@ static int perform(struct runner *r, size_t index, const char *fingerprint, stru
     else
         changed = false;
     r->changed[index] = changed;
+    explain_timeout(s, clock_now() - start, &failure);
     const struct event end = {.duration = clock_now() - start,
                               .changed = changed,
                               .text = x->summary,

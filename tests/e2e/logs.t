@@ -48,7 +48,7 @@ cat >>kataloop.yaml <<'YAML'
     host: lab
     steps:
       - run: logger -t kata sandbox=logs-two msg=another; logger -t kata msg=nobodys
-      - {recipe: basic-checkpoint, with: {client: ctr, stall_after: 40s}}
+      - {recipe: timed-checkpoint, repeat: 1, warmup: 0, with: {client: ctr, stall_after: 40s}}
 YAML
 run "$kataloop" run among_others
 exits "a run to ask about" 0

@@ -78,10 +78,10 @@ bad "unknown recipe" 's/build: agent/recipe: basic-chekpoint/' \
     'bad.yaml:12:17: error: there is no recipe `basic-chekpoint`' \
     '= did you mean `basic-checkpoint`?'
 bad "bad recipe parameters" \
-    's/build: agent/recipe: basic-checkpoint\n        with: {imge: x, leave_running: 7}/' \
-    'bad.yaml:13:16: error: recipe `basic-checkpoint` has no parameter `imge`' \
-    '= did you mean `image`?' \
-    'bad.yaml:13:40: error: `leave_running` must be true or false, not `7`'
+    's/build: agent/recipe: basic-checkpoint\n        with: {worklod: x, leave_running: 7}/' \
+    'bad.yaml:13:16: error: recipe `basic-checkpoint` has no parameter `worklod`' \
+    '= did you mean `workload`?' \
+    'bad.yaml:13:43: error: `leave_running` must be true or false, not `7`'
 bad "another version" 's/version: 1/version: 9/' \
     'bad.yaml:1:10: error: version 9 is not known here' '= this program reads version 1'
 

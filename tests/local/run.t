@@ -130,7 +130,7 @@ workflow 'run: sleep 60' '  timeout: 200ms'
 sed -i 's/^      -   timeout/        timeout/' kataloop.yaml
 run "$kataloop" run
 exits "a step that takes too long" 1
-has "is said" "$err$out" "timed out"
+has "is said" "$err" "error: run sleep 60: timed out" "hint: the step's \`timeout\` is 0.20 s"
 workflow 'run: "while :; do echo on and on; done"' '  timeout: 300ms'
 sed -i 's/^      -   timeout/        timeout/' kataloop.yaml
 run timeout 20 "$kataloop" run
