@@ -28,11 +28,17 @@ static const struct {
     {LIBSSH2_HOSTKEY_TYPE_RSA, LIBSSH2_KNOWNHOST_KEY_SSHRSA, "ssh-rsa"},
 };
 
-/* The name and port that known_hosts has the host under; port -1: without. */
-static const char *known_name(const struct ssh *s, int *ret_port)
+/* As messages call the host. */
+static const char *host_name(const struct ssh *s)
 {
-    *ret_port = s->settings.alias ? -1 : s->settings.port;
     return s->settings.alias ? s->settings.alias : s->settings.host;
+}
+
+/* The name that known_hosts has it under. The caller frees. */
+static char *known_name(const struct ssh *s)
+{
+    bool port = !s->settings.alias && s->settings.port != SSH_PORT;
+    return port ? xasprintf("[%s]:%d", s->settings.host, s->settings.port) : xstrdup(host_name(s));
 }
 
 /* A file as one string, "" where there is none. What cannot be read may know the host. */
@@ -83,14 +89,25 @@ static LIBSSH2_KNOWNHOSTS *read_known(struct ssh *s, struct error *err)
     return NULL;
 }
 
+static int check_name(LIBSSH2_KNOWNHOSTS *known, const char *name, const char *key, size_t len,
+                      int known_type, struct libssh2_knownhost **ret)
+{
+    return libssh2_knownhost_checkp(
+        known, name, -1, key, len,
+        LIBSSH2_KNOWNHOST_TYPE_PLAIN | LIBSSH2_KNOWNHOST_KEYENC_RAW | known_type, ret);
+}
+
+/* A line without a port may say that a key is right on any, as with ssh, but not that it is wrong:
+ * another machine may listen there. Told a port, libssh2 takes it for both. */
 static int check(const struct ssh *s, LIBSSH2_KNOWNHOSTS *known, const char *key, size_t len,
                  int known_type, struct libssh2_knownhost **ret)
 {
-    int port;
-    const char *name = known_name(s, &port);
-    return libssh2_knownhost_checkp(
-        known, name, port, key, len,
-        LIBSSH2_KNOWNHOST_TYPE_PLAIN | LIBSSH2_KNOWNHOST_KEYENC_RAW | known_type, ret);
+    cleanup_free char *name = known_name(s);
+    int found = check_name(known, name, key, len, known_type, ret);
+    if (found == LIBSSH2_KNOWNHOST_CHECK_NOTFOUND &&
+        check_name(known, host_name(s), key, len, known_type, ret) == LIBSSH2_KNOWNHOST_CHECK_MATCH)
+        return LIBSSH2_KNOWNHOST_CHECK_MATCH;
+    return found;
 }
 
 void ssh_hostkey_prefer_known(struct ssh *s)
@@ -165,16 +182,13 @@ static int changed(const struct ssh *s, const char *kind, const char *offered,
         known = fingerprint(strbuf_str(&old), old.len);
     const char *file = NULL;
     cleanup_free char *line = entry ? find_line(s, entry->key, NULL, &file) : NULL;
-    int port;
-    const char *name = known_name(s, &port);
+    cleanup_free char *name = known_name(s);
     error_set(err, ERR_UNREACHABLE,
               "the host key of %s has CHANGED: known is %s (%s), it now offers %s (%s): somebody "
               "may be listening in, or the machine was made anew",
-              name, known ? known : "another", line ? line : "known_hosts", offered, kind);
-    cleanup_free char *entry_name =
-        port > 0 && port != 22 ? xasprintf("[%s]:%d", name, port) : xstrdup(name);
-    return error_hint(err, "if you know that it was made anew: ssh-keygen -R '%s'%s%s%s",
-                      entry_name, file ? " -f '" : "", file ? file : "", file ? "'" : "");
+              host_name(s), known ? known : "another", line ? line : "known_hosts", offered, kind);
+    return error_hint(err, "if you know that it was made anew: ssh-keygen -R '%s'%s%s%s", name,
+                      file ? " -f '" : "", file ? file : "", file ? "'" : "");
 }
 
 /* Does the file end in the middle of a line? -1 with errno. */
@@ -206,13 +220,9 @@ static int remember(const struct ssh *s, const char *kind, const char *key, size
         return error_set(err, ERR_USAGE, "there is no known_hosts file to write the key to");
     const char *file = s->settings.known_hosts.items[0];
     cleanup_free char *folder = path_dir(file);
-    int port;
-    const char *name = known_name(s, &port);
+    cleanup_free char *name = known_name(s);
     cleanup_strbuf struct strbuf line = STRBUF_INIT;
-    if (port > 0 && port != 22)
-        strbuf_printf(&line, "[%s]:%d %s ", name, port, kind);
-    else
-        strbuf_printf(&line, "%s %s ", name, kind);
+    strbuf_printf(&line, "%s %s ", name, kind);
     base64_encode(key, len, &line);
     if (fs_mkdir_parents(folder, err) < 0)
         return -1;
@@ -227,8 +237,7 @@ static int remember(const struct ssh *s, const char *kind, const char *key, size
 static int unknown(const struct ssh *s, const char *kind, const char *offered, const char *key,
                    size_t len, struct error *err)
 {
-    int port;
-    const char *name = known_name(s, &port);
+    const char *name = host_name(s);
     if (s->policy == HOST_KEY_ACCEPT_NEW)
         return remember(s, kind, key, len, err);
     cleanup_free char *question =

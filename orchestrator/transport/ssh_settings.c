@@ -12,8 +12,6 @@
 #include "base/fs.h"
 #include "base/parse.h"
 
-enum { SSH_PORT = 22 };
-
 void ssh_settings_release(struct ssh_settings *s)
 {
     free(s->host);

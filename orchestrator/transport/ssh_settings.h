@@ -6,6 +6,8 @@
 
 #include "transport/transport.h"
 
+enum { SSH_PORT = 22 };
+
 struct ssh_settings {
     char *host, *user;
     int port;

@@ -513,6 +513,28 @@ static void another_kind_of_key_is_a_changed_one_too(void **state)
     assert_non_null(strstr(err.message, "has CHANGED"));
 }
 
+/* What listens on another port of a machine may be another one, as a virtual machine's sshd is. */
+static void a_line_without_a_port_makes_no_other_port_a_changed_one(void **state)
+{
+    (void)state;
+    NEEDS_SSHD();
+    static const char *const others[] = {"other.pub", "ecdsa.pub"};
+    cleanup_free char *known = in_place(&place, "known");
+    cleanup_free char *key_file = in_place(&place, "host.pub");
+    cleanup_free char *key = text_of(key_file);
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+        cleanup_free char *other_file = in_place(&place, others[i]);
+        cleanup_free char *other = text_of(other_file);
+        cleanup_free char *text = xasprintf("127.0.0.1 %s", other);
+        write_text(known, text);
+        reaches((struct host_spec){.host_key_policy = HOST_KEY_ACCEPT_NEW});
+        reaches((struct host_spec){.host_key_policy = HOST_KEY_STRICT});
+    }
+    cleanup_free char *right = xasprintf("127.0.0.1 %s", key);
+    write_text(known, right);
+    reaches((struct host_spec){.host_key_policy = HOST_KEY_STRICT});
+}
+
 static void a_revoked_host_key_is_refused(void **state)
 {
     (void)state;
@@ -690,6 +712,7 @@ int main(void)
         TEST(a_broken_line_hides_no_changed_host_key),
         TEST(known_hosts_that_cannot_be_read_are_named),
         TEST(another_kind_of_key_is_a_changed_one_too),
+        TEST(a_line_without_a_port_makes_no_other_port_a_changed_one),
         TEST(a_revoked_host_key_is_refused),
         TEST(hashed_names_are_understood),
         TEST(a_jump_goes_through_another_host),
