@@ -54,15 +54,26 @@ static void begin_session(void)
         signal(signals[i], SIG_DFL);
 }
 
+/* A signal for the child must not end in the handlers that it has from here (base/cancel.h). */
+static void forget_handlers(void)
+{
+    static const int signals[] = {SIGHUP, SIGINT, SIGTERM};
+    struct sigaction now;
+    for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+        if (sigaction(signals[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+            signal(signals[i], SIG_DFL);
+    signal(SIGPIPE, SIG_DFL);
+}
+
 static _Noreturn void run_child(const struct command *cmd, const struct strv *argv,
                                 const struct child_fds *fds)
 {
     sigset_t none;
     sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGPIPE, SIG_DFL);
+    forget_handlers();
     if (cmd->killable || cmd->pty)
         begin_session();
+    sigprocmask(SIG_SETMASK, &none, NULL);
     if (dup2(fds->in, STDIN_FILENO) < 0 || dup2(fds->out, STDOUT_FILENO) < 0 ||
         dup2(fds->err, STDERR_FILENO) < 0)
         _exit(STATUS_CANNOT_RUN);
@@ -73,6 +84,23 @@ static _Noreturn void run_child(const struct command *cmd, const struct strv *ar
     execvp(argv->items[0], argv->items);
     say_and_exit(errno == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN, argv->items[0], errno);
     _exit(STATUS_CANNOT_RUN);
+}
+
+/* With all signals blocked until it has no handlers and a session of its own: else one that comes
+ * that early would be lost. -1 with errno. */
+static pid_t fork_child(const struct command *cmd, const struct strv *argv,
+                        const struct child_fds *fds)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before);
+    pid_t pid = fork();
+    if (pid == 0)
+        run_child(cmd, argv, fds);
+    int saved = errno;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    errno = saved;
+    return pid;
 }
 
 static void close_fd(int *fd)
@@ -146,11 +174,8 @@ static int local_start(struct proc *p, const struct command *cmd, struct error *
     const char *shell = getenv("SHELL");
     command_line_add(cmd, geteuid() == 0 ? NULL : p->transport->become,
                      shell && *shell ? shell : "/bin/sh", &argv);
-    if (make_fds(cmd, c, &theirs) == 0) {
-        c->pid = fork();
-        if (c->pid == 0)
-            run_child(cmd, &argv, &theirs);
-    }
+    if (make_fds(cmd, c, &theirs) == 0)
+        c->pid = fork_child(cmd, &argv, &theirs);
     int saved = errno;
     close_fd(&theirs.in);
     close_fd(&theirs.out);
@@ -267,8 +292,13 @@ static int local_signal(struct proc *p, const char *signal_name, struct error *e
 {
     const struct child *c = p->handle;
     int signal_number = strcmp(signal_name, "KILL") == 0 ? SIGKILL : SIGTERM;
-    if (kill(-c->pid, signal_number) == 0 || errno == ESRCH)
+    if (kill(-c->pid, signal_number) == 0)
         return 0;
+    if (errno == ESRCH) { /* gone, or so young that it is in no group of its own yet */
+        if (!c->exited && kill(c->pid, signal_number) == 0)
+            (void)kill(-c->pid, signal_number); /* where it has made one meanwhile */
+        return 0;
+    }
     if (errno != EPERM || !p->become)
         return error_set_errno(err, errno, "stopping a command");
     cleanup_strv struct strv argv = STRV_INIT;

@@ -7,9 +7,11 @@
 
 #include <cmocka.h>
 
+#include <poll.h>
 #include <signal.h>
 
 #include "base/alloc.h"
+#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/parse.h"
 #include "tests/unit/support/transport_cases.h"
@@ -69,6 +71,24 @@ static void a_folder_that_is_not_there_is_said_as_a_shell_would(void **state)
     assert_string_equal(strbuf_str(&r.err), "/no/such/folder: No such file or directory\n");
 }
 
+/* TERM is enough, however young the command is: KILL comes only where that is not heeded. */
+static void a_command_that_has_hardly_begun_is_ended_by_term(void **state)
+{
+    (void)state;
+    cancel_install(); /* the handlers that a child begins with */
+    for (int i = 0; i < 20; i++) {
+        cleanup_error struct error err = ERROR_INIT;
+        cleanup_proc struct proc *p =
+            start_shell((struct command){.killable = true}, "exec sleep 60");
+        struct exit_status status = {0};
+        assert_int_equal(proc_kill(p, 5 * NSEC_PER_SEC, &err), 0);
+        assert_true(proc_ended(p, &status));
+        assert_string_equal(status.signal, "TERM");
+    }
+    struct pollfd stop = {.fd = cancel_fd(), .events = POLLIN};
+    assert_int_equal(poll(&stop, 1, 0), 0); /* nobody has asked this process to stop */
+}
+
 int main(void)
 {
     size_t n;
@@ -77,6 +97,7 @@ int main(void)
         cmocka_unit_test(a_program_that_is_not_there_is_127_as_in_a_shell),
         cmocka_unit_test(what_it_leaves_behind_is_not_waited_for),
         cmocka_unit_test(a_folder_that_is_not_there_is_said_as_a_shell_would),
+        cmocka_unit_test(a_command_that_has_hardly_begun_is_ended_by_term),
     };
     struct CMUnitTest tests[64];
     size_t n_tests = 0;
