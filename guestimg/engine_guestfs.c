@@ -342,11 +342,30 @@ static int put_file(void *self, const struct image_put *put, struct error *err)
     return 0;
 }
 
+static int copy_out(const char *path, int to, struct error *err)
+{
+    enum { CHUNK = 1 << 20 };
+    cleanup_free char *chunk = xmalloc(CHUNK);
+    cleanup_close int from = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = from < 0 ? -1 : 1;
+    while (n > 0) {
+        n = fs_read_full(from, chunk, CHUNK);
+        if (n > 0 && fs_write_full(to, chunk, (size_t)n) < 0)
+            return error_set_errno(err, errno, "writing");
+    }
+    return n < 0 ? error_set_errno(err, errno, "reading `%s`", path) : 0;
+}
+
+/* By a file of ours: libguestfs takes a name, opens it and cuts it off. /dev/fd/1 would be a file
+ * that others have begun to write, or, where sshd started this program, a socket, which cannot be
+ * opened at all. */
 static int fetch_file(void *self, const char *path, int fd, struct error *err)
 {
     struct guestfs *e = self;
-    cleanup_free char *to = xasprintf("/dev/fd/%d", fd);
-    return e->api.download(e->g, path, to) < 0 ? guestfs_error(e, err, path) : 0;
+    cleanup_free char *file = path_join(e->scratch, "fetched");
+    if (e->api.download(e->g, path, file) < 0)
+        return guestfs_error(e, err, path);
+    return copy_out(file, fd, err);
 }
 
 /* XFS is checked inside the appliance, which has its tools. */
