@@ -136,6 +136,22 @@ static int open_channel(struct transport *t, struct channel *c, int64_t deadline
     return 0;
 }
 
+/* The answer to a killable command's start is waited for, stop or no stop: it may run by then, and
+ * whoever gave it up here could not end it any more. */
+static int exec_on(struct proc *p, const struct command *cmd, struct channel *c, int64_t deadline,
+                   struct error *err)
+{
+    struct ssh *s = ssh_of(p->transport);
+    cleanup_free char *text = command_text(p, cmd, c);
+    if (cmd->killable)
+        cancel_shield_begin();
+    int rc = SSH_RETRY(s, deadline, "starting a command on", err,
+                       libssh2_channel_exec(c->channel, text));
+    if (cmd->killable)
+        cancel_shield_end();
+    return rc == 0 ? 0 : failed(p->transport, rc, "starting a command", err);
+}
+
 static int start_on(struct proc *p, const struct command *cmd, struct channel *c, struct error *err)
 {
     struct transport *t = p->transport;
@@ -149,10 +165,9 @@ static int start_on(struct proc *p, const struct command *cmd, struct channel *c
                        libssh2_channel_request_pty(c->channel, "xterm"));
     if (rc != 0)
         return failed(t, rc, "asking for a terminal", err);
-    cleanup_free char *text = command_text(p, cmd, c);
-    rc = SSH_RETRY(s, deadline, "starting a command on", err,
-                   libssh2_channel_exec(c->channel, text));
-    return rc == 0 ? 0 : failed(t, rc, "starting a command", err);
+    if (cancel_check(err) < 0)
+        return -1;
+    return exec_on(p, cmd, c, deadline, err);
 }
 
 static void channel_free(struct channel *c)

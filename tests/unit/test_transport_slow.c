@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/cancel.h"
 #include "base/clock.h"
 #include "tests/unit/support/sshd.h"
 #include "tests/unit/support/transport_cases.h"
@@ -192,7 +193,7 @@ static void what_cannot_be_read_loses_the_connection(void **state)
     cleanup_error struct error err = ERROR_INIT;
     strv_push(&argv, "true");
     const struct command cmd = {.argv = &argv};
-    *place.slow.garble = true;
+    place.slow.faults->garble = true;
     assert_int_equal(transport_run(case_host, &cmd, deadline_in(20 * NSEC_PER_SEC), &r, &err), -1);
     assert_int_equal(err.code, ERR_UNREACHABLE);
     assert_string_equal(err.hint, "run again, over a new connection");
@@ -200,6 +201,40 @@ static void what_cannot_be_read_loses_the_connection(void **state)
     error_release(&err);
     assert_int_equal(transport_reconnect(case_host, &err), 0);
     still_works();
+}
+
+/* In a process of its own, as a stop is for good. 0: as it should be, else what was not. */
+static int start_and_be_stopped(void *data)
+{
+    (void)data;
+    cancel_install();
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_transport struct transport *host = NULL;
+    cleanup_free char *config = in_place(&place, "config");
+    const struct host_spec spec = {.name = "dev", .destination = "slow", .ssh_config = config};
+    if (transport_open(&spec, &host, &err) < 0)
+        return 1;
+    cleanup_strv struct strv argv = STRV_INIT;
+    strv_push_all(&argv, "sh", "-c", "kill -INT \"$0\"; exec sleep 60", NULL);
+    strv_printf(&argv, "%ld", (long)getpid());
+    const struct command cmd = {.argv = &argv, .killable = true};
+    cleanup_proc struct proc *p = NULL;
+    place.slow.faults->late_ms = 300; /* the command has begun long before that is heard of */
+    int started = proc_start(host, &cmd, &p, &err);
+    place.slow.faults->late_ms = 0;
+    if (started < 0)
+        return 2;
+    if (proc_wait(p, deadline_in(20 * NSEC_PER_SEC), &err) == 0 || err.code != ERR_INTERRUPTED)
+        return 3;
+    error_release(&err);
+    return proc_kill(p, 10 * NSEC_PER_SEC, &err) == 0 && proc_ended(p, NULL) ? 0 : 4;
+}
+
+/* What may run already must not be given up: nobody could end it any more. */
+static void a_stop_while_a_command_starts_loses_none(void **state)
+{
+    (void)state;
+    assert_int_equal(without_a_terminal(start_and_be_stopped, NULL), 0);
 }
 
 int main(int argc, char **argv)
@@ -224,6 +259,7 @@ int main(int argc, char **argv)
                                         close_host),
         cmocka_unit_test_setup_teardown(what_cannot_be_read_loses_the_connection, open_slow,
                                         close_host),
+        cmocka_unit_test(a_stop_while_a_command_starts_loses_none),
         cmocka_unit_test_setup_teardown(a_cut_upload_leaves_the_connection_usable, open_far,
                                         close_host),
         cmocka_unit_test_setup_teardown(much_both_ways_loses_nothing, open_far, close_host),

@@ -49,19 +49,21 @@ static int listen_here(int *ret_port)
     return fd;
 }
 
-/* false: an end has gone. `garble`: change the last bit, once; may be NULL. */
-static bool pass(int from, int to, bool *garble)
+/* false: an end has gone. `faults` may be NULL. */
+static bool pass(int from, int to, struct slow_link_faults *faults)
 {
     char slice[SLICE];
     ssize_t n = read(from, slice, sizeof(slice));
-    if (n > 0 && garble && *garble) {
+    if (faults && faults->late_ms > 0)
+        (void)poll(NULL, 0, faults->late_ms);
+    if (n > 0 && faults && faults->garble) {
         slice[n - 1] ^= 1;
-        *garble = false;
+        faults->garble = false;
     }
     return n > 0 && fs_write_full(to, slice, (size_t)n) == 0;
 }
 
-static void carry(int client, int server, bool *garble)
+static void carry(int client, int server, struct slow_link_faults *faults)
 {
     int64_t next = clock_now(); /* until then the line takes nothing */
     for (;;) {
@@ -75,7 +77,7 @@ static void carry(int client, int server, bool *garble)
                 return;
             next = deadline_in(PACE);
         }
-        if (fds[1].revents && !pass(server, client, garble))
+        if (fds[1].revents && !pass(server, client, faults))
             return;
     }
 }
@@ -86,7 +88,7 @@ static void end_with_parent(pid_t parent)
         _exit(1);
 }
 
-static _Noreturn void serve(int listener, int to_port, bool *garble)
+static _Noreturn void serve(int listener, int to_port, struct slow_link_faults *faults)
 {
     const struct sockaddr_in to = loopback(to_port);
     const int on = 1;
@@ -101,7 +103,7 @@ static _Noreturn void serve(int listener, int to_port, bool *garble)
             int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
             if (connect(server, (const struct sockaddr *)&to, sizeof(to)) == 0 &&
                 setsockopt(server, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0)
-                carry(client, server, garble);
+                carry(client, server, faults);
             _exit(0);
         }
         close(client);
@@ -112,14 +114,14 @@ void slow_link_start(struct slow_link *l, int to_port)
 {
     pid_t self = getpid();
     int listener = listen_here(&l->port);
-    l->garble =
-        mmap(NULL, sizeof(*l->garble), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert_true(l->garble != MAP_FAILED);
+    l->faults =
+        mmap(NULL, sizeof(*l->faults), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(l->faults != MAP_FAILED);
     l->pid = fork();
     assert_true(l->pid >= 0);
     if (l->pid == 0) {
         end_with_parent(self);
-        serve(listener, to_port, l->garble);
+        serve(listener, to_port, l->faults);
     }
     close(listener);
 }
@@ -131,5 +133,5 @@ void slow_link_stop(struct slow_link *l)
     kill(l->pid, SIGKILL);
     waitpid(l->pid, NULL, 0);
     l->pid = 0;
-    assert_int_equal(munmap(l->garble, sizeof(*l->garble)), 0);
+    assert_int_equal(munmap(l->faults, sizeof(*l->faults)), 0);
 }

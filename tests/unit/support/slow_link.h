@@ -7,10 +7,16 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* What is wrong with what comes back; set them at any time. */
+struct slow_link_faults {
+    bool garble; /* the next piece is changed on the way, once */
+    int late_ms; /* every piece comes so much later */
+};
+
 struct slow_link {
-    pid_t pid;    /* 0: does not run */
-    int port;     /* where it listens, on 127.0.0.1 */
-    bool *garble; /* set it: what comes back next is changed on the way, once */
+    pid_t pid; /* 0: does not run */
+    int port;  /* where it listens, on 127.0.0.1 */
+    struct slow_link_faults *faults;
 };
 
 /* From a free port to `to_port` of this machine. It ends with the process that started it. */
