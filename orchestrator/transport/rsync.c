@@ -13,7 +13,7 @@
 #include "transport/rsync_relay.h"
 
 /* Exit codes of rsync (its manual, EXIT VALUES). */
-enum { RSYNC_BAD_FILES = 3, RSYNC_FILE_IO = 11 };
+enum { RSYNC_BAD_FILES = 3, RSYNC_FILE_IO = 11, RSYNC_VANISHED = 24 };
 
 /* What marks a line as that of a file, so that no name can pass for something else. Behind it, what
  * rsync has done (its manual, --itemize-changes: "YXcstpoguax", 11 characters), a space, the name.
@@ -22,9 +22,9 @@ enum { RSYNC_BAD_FILES = 3, RSYNC_FILE_IO = 11 };
 enum { ITEM_LEN = 11, UPDATE = 0, FILE_TYPE = 1 };
 
 struct talk {
-    struct strbuf line; /* the unfinished line of its output */
-    struct strbuf said; /* what it wrote to stderr, and the far half too */
-    struct rsync_stats *stats;
+    struct strbuf line;       /* the unfinished line of its output */
+    struct strbuf said;       /* what it wrote to stderr, and the far half too */
+    struct rsync_stats stats; /* of this attempt */
     rsync_progress *progress;
     void *progress_data;
 };
@@ -65,7 +65,7 @@ static void take_item(struct talk *talk, const char *item)
     if (strlen(item) <= ITEM_LEN || item[ITEM_LEN] != ' ')
         return;
     if (item[UPDATE] != '.' || item[FILE_TYPE] != 'd')
-        talk->stats->items_changed++;
+        talk->stats.items_changed++;
     if (talk->progress && (item[UPDATE] == '<' || item[UPDATE] == '>'))
         talk->progress(talk->progress_data, item + ITEM_LEN + 1, -1);
 }
@@ -76,7 +76,7 @@ static void take_line(struct talk *talk, const char *line)
         take_item(talk, line + 1);
         return;
     }
-    take_stats_line(talk->stats, line);
+    take_stats_line(&talk->stats, line);
     /* --info=progress2: "     1,234  56%  1.2MB/s  0:00:01 …" */
     const char *p = line + strspn(line, " ");
     const char *percent = p + strspn(p, "0123456789,");
@@ -242,11 +242,50 @@ static int make_parent(struct transport *t, const struct rsync_job *job, bool fo
     return transport_check(t, &cmd, deadline, "making the folder on the host", &r, err);
 }
 
-static void talk_reset(struct talk *talk)
+static void add_stats(struct rsync_stats *to, const struct rsync_stats *more)
 {
-    strbuf_release(&talk->line);
-    strbuf_release(&talk->said);
-    *talk->stats = (struct rsync_stats){0};
+    to->files_sent += more->files_sent;
+    to->items_changed += more->items_changed;
+    to->files_deleted += more->files_deleted;
+    to->bytes_sent += more->bytes_sent;
+    to->files_total = more->files_total;
+    to->bytes_total = more->bytes_total;
+}
+
+/* rsync makes the last folder of a path only; the others are made when it complains. */
+static bool lacks_parent(const struct rsync_job *job, const struct exit_status *status,
+                         const char *said)
+{
+    return !job->dry_run && (status->code == RSYNC_FILE_IO || status->code == RSYNC_BAD_FILES) &&
+           strstr(said, "No such file or directory");
+}
+
+/* Attempts, until one succeeds or nothing is left that could help. */
+static int run_attempts(struct transport *t, struct transport *here, const struct rsync_job *job,
+                        bool folder, int64_t deadline, struct talk *talk, struct rsync_stats *ret,
+                        struct error *err)
+{
+    bool made_parent = false, tried_again = false;
+    for (;;) {
+        struct exit_status status = {0};
+        strbuf_truncate(&talk->line, 0);
+        strbuf_truncate(&talk->said, 0);
+        talk->stats = (struct rsync_stats){0};
+        if (attempt(t, here, job, folder, deadline, talk, &status, err) < 0)
+            return -1;
+        add_stats(ret, &talk->stats);
+        if (status.code == 0)
+            return 0;
+        if (status.code == RSYNC_VANISHED && !tried_again) {
+            tried_again = true; /* an editor's file: it was there a moment ago */
+        } else if (lacks_parent(job, &status, strbuf_str(&talk->said)) && !made_parent) {
+            made_parent = true;
+            if (make_parent(t, job, folder, deadline, err) < 0)
+                return -1;
+        } else {
+            return failed(t, job, talk, &status, err);
+        }
+    }
 }
 
 int rsync_run(struct transport *t, const struct rsync_job *job, int64_t deadline,
@@ -258,7 +297,6 @@ int rsync_run(struct transport *t, const struct rsync_job *job, int64_t deadline
         error_set_errno(err, errno, "syncing `%s`", job->from);
         return error_hint(err, "`from` is looked for from the workflow file's folder");
     }
-    bool folder = S_ISDIR(st.st_mode);
     cleanup_transport struct transport *own = NULL;
     struct transport *here = t;
     const struct host_spec spec = {.name = "this machine"};
@@ -267,25 +305,9 @@ int rsync_run(struct transport *t, const struct rsync_job *job, int64_t deadline
             return -1;
         here = own;
     }
-    struct talk talk = {.stats = ret, .progress = progress, .progress_data = progress_data};
-    int result = -1;
-    for (int round = 0; round < 2; round++) {
-        struct exit_status status = {0};
-        talk_reset(&talk);
-        result = attempt(t, here, job, folder, deadline, &talk, &status, err);
-        if (result < 0)
-            break;
-        if (status.code == 0)
-            break;
-        /* rsync makes the last folder of a path only; the others are made when it complains. */
-        bool no_parent = round == 0 && !job->dry_run &&
-                         (status.code == RSYNC_FILE_IO || status.code == RSYNC_BAD_FILES) &&
-                         strstr(strbuf_str(&talk.said), "No such file or directory");
-        result = no_parent ? make_parent(t, job, folder, deadline, err)
-                           : failed(t, job, &talk, &status, err);
-        if (result < 0)
-            break;
-    }
+    struct talk talk = {.progress = progress, .progress_data = progress_data};
+    *ret = (struct rsync_stats){0};
+    int result = run_attempts(t, here, job, S_ISDIR(st.st_mode), deadline, &talk, ret, err);
     strbuf_release(&talk.line);
     strbuf_release(&talk.said);
     return result;

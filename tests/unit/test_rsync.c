@@ -156,6 +156,26 @@ static void what_fails_names_both_ends_and_the_cause(void **state)
     error_release(&err);
 }
 
+/* The first `rsync` of the PATH is one that says once that a file has vanished, behind its work. */
+static void a_file_that_vanishes_meanwhile_is_no_failure(void **state)
+{
+    struct place *p = *state;
+    write_file(p->folder, "bin/rsync",
+               "#!/bin/sh\nPATH=${PATH#*:} rsync \"$@\" || exit\n"
+               "[ -e \"$0.once\" ] || { : >\"$0.once\"; exit 24; }\n");
+    cleanup_free char *fake = path_join(p->folder, "bin/rsync");
+    assert_int_equal(chmod(fake, 0700), 0);
+    cleanup_free char *before = xstrdup(getenv("PATH"));
+    cleanup_free char *path = xasprintf("%s/bin:%s", p->folder, before);
+    assert_int_equal(setenv("PATH", path, 1), 0);
+    struct rsync_stats stats = sync_once(p, (struct rsync_job){0});
+    assert_int_equal(setenv("PATH", before, 1), 0);
+    assert_int_equal(stats.files_sent, 2); /* by the first of the two, which counts too */
+    assert_true(stats.items_changed >= 2);
+    assert_int_equal(stats.files_total, 2);
+    assert_true(holds(p->to, "src/main.rs", "fn main() {}\n"));
+}
+
 /* The bridge with this machine as the far side. */
 static void the_bridge_carries_rsync(void **state)
 {
@@ -215,6 +235,7 @@ int main(int argc, char **argv)
         TEST(nothing_is_removed_unless_asked),
         TEST(one_file_goes_to_a_path),
         TEST(what_fails_names_both_ends_and_the_cause),
+        TEST(a_file_that_vanishes_meanwhile_is_no_failure),
         TEST(the_bridge_carries_rsync),
         TEST(the_bridge_notices_an_rsync_that_ends_early),
     };
