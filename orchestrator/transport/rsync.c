@@ -177,7 +177,8 @@ static void make_argv(const struct rsync_job *job, bool folder, const char *shel
     for (size_t i = 0; job->exclude && i < job->exclude->len; i++)
         strv_printf(argv, "--exclude=%s", job->exclude->items[i]);
     if (shell) {
-        strv_push(argv, "--secluded-args"); /* the host's shell never sees the paths */
+        /* --secluded-args, --protect-args before 3.2.6: the host's shell never sees the paths. */
+        strv_push(argv, "-s");
         strv_printf(argv, "--rsh=%s", shell);
     }
     size_t len = strlen(job->from);

@@ -185,7 +185,7 @@ static void the_bridge_carries_rsync(void **state)
     cleanup_strv struct strv env = STRV_INIT, argv = STRV_INIT;
     cleanup_rsync_relay struct rsync_relay *relay = NULL;
     assert_int_equal(rsync_relay_new(&relay, &env, &err), 0);
-    strv_push_all(&argv, "rsync", "-r", "--secluded-args", NULL);
+    strv_push_all(&argv, "rsync", "-r", "-s", NULL);
     strv_printf(&argv, "--rsh=%s", rsync_relay_shell(relay));
     strv_printf(&argv, "%s/", p->from);
     strv_printf(&argv, "host:%s/to $(x)", p->folder);
