@@ -27,31 +27,20 @@ struct rsync_relay {
     struct proc *far;
 };
 
-/* This program for --rsh, which rsync splits at blanks unless they are quoted. */
-static char *make_shell(struct error *err)
-{
-    char path[4096];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-    if (n < 0) {
-        error_set_errno(err, errno, "looking for this program");
-        return NULL;
-    }
-    path[n] = '\0';
-    char quote = strchr(path, '\'') ? '"' : '\'';
-    return xasprintf("%c%s%c %s", quote, path, quote, RSYNC_SHELL_VERB);
-}
-
 int rsync_relay_new(struct rsync_relay **ret, struct strv *env, struct error *err)
 {
     int fds[2];
-    cleanup_free char *shell = make_shell(err);
-    if (!shell)
-        return -1;
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0)
         return error_set_errno(err, errno, "making a socket pair for rsync");
     fcntl(fds[0], F_SETFD, FD_CLOEXEC);
     struct rsync_relay *r = xcalloc(1, sizeof(*r));
-    *r = (struct rsync_relay){.ours = fds[0], .theirs = fds[1], .shell = steal(&shell)};
+    *r = (struct rsync_relay){
+        .ours = fds[0],
+        .theirs = fds[1],
+        /* By its process: the file may have been replaced since (an upgrade while `watch` waits).
+         */
+        .shell = xasprintf("/proc/%ld/exe %s", (long)getpid(), RSYNC_SHELL_VERB),
+    };
     strv_printf(env, "%s=%d", FD_VARIABLE, fds[1]);
     *ret = r;
     return 0;

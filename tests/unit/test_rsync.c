@@ -16,6 +16,8 @@
 #include "transport/rsync.h"
 #include "transport/rsync_relay.h"
 
+#define WITHOUT_A_FILE "without-a-file"
+
 struct place {
     char folder[64];
     char *from, *to; /* <folder>/from/, <folder>/to */
@@ -176,10 +178,9 @@ static void a_file_that_vanishes_meanwhile_is_no_failure(void **state)
     assert_true(holds(p->to, "src/main.rs", "fn main() {}\n"));
 }
 
-/* The bridge with this machine as the far side. */
-static void the_bridge_carries_rsync(void **state)
+/* By the bridge, with this machine as the far side. Returns rsync's exit status. */
+static int bridge(struct transport *here, const char *from, const char *to)
 {
-    struct place *p = *state;
     struct error err = ERROR_INIT;
     int64_t deadline = deadline_in(60 * NSEC_PER_SEC);
     cleanup_strv struct strv env = STRV_INIT, argv = STRV_INIT;
@@ -187,13 +188,12 @@ static void the_bridge_carries_rsync(void **state)
     assert_int_equal(rsync_relay_new(&relay, &env, &err), 0);
     strv_push_all(&argv, "rsync", "-r", "-s", NULL);
     strv_printf(&argv, "--rsh=%s", rsync_relay_shell(relay));
-    strv_printf(&argv, "%s/", p->from);
-    strv_printf(&argv, "host:%s/to $(x)", p->folder);
+    strv_printf(&argv, "%s/", from);
+    strv_printf(&argv, "host:%s", to);
     const struct command cmd = {.argv = &argv, .env = &env};
     cleanup_proc struct proc *near = NULL;
-    assert_int_equal(proc_start(p->host, &cmd, &near, &err), 0);
-    assert_int_equal(rsync_relay_accept(relay, p->host, false, deadline, &err), 0);
-    assert_non_null(rsync_relay_far(relay));
+    assert_int_equal(proc_start(here, &cmd, &near, &err), 0);
+    assert_int_equal(rsync_relay_accept(relay, here, false, deadline, &err), 0);
     while (!proc_ended(near, NULL)) {
         struct proc *const procs[] = {near, rsync_relay_far(relay)};
         size_t index;
@@ -203,9 +203,44 @@ static void the_bridge_carries_rsync(void **state)
     }
     struct exit_status status;
     assert_true(proc_ended(near, &status));
-    assert_int_equal(status.code, 0);
+    return status.code;
+}
+
+static void the_bridge_carries_rsync(void **state)
+{
+    struct place *p = *state;
     cleanup_free char *to = path_join(p->folder, "to $(x)");
+    assert_int_equal(bridge(p->host, p->from, to), 0);
     assert_true(holds(to, "src/odd $(name) 'x'.rs", "odd\n"));
+}
+
+/* In a process of its own: PROGRAM WITHOUT_A_FILE FROM TO. */
+static int without_a_file(char **argv)
+{
+    struct error err = ERROR_INIT;
+    cleanup_transport struct transport *here = NULL;
+    const struct host_spec spec = {.name = "here"};
+    if (unlink(argv[0]) < 0 || transport_open(&spec, &here, &err) < 0)
+        return 99;
+    return bridge(here, argv[2], argv[3]);
+}
+
+static void the_bridge_outlives_the_file_of_its_program(void **state)
+{
+    struct place *p = *state;
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_free char *program = path_join(p->folder, "program");
+    cleanup_free char *to = path_join(p->folder, "to");
+    assert_int_equal(transport_put(p->host, "/proc/self/exe", program, 0700,
+                                   deadline_in(20 * NSEC_PER_SEC), NULL, NULL, &err),
+                     0);
+    cleanup_strv struct strv argv = STRV_INIT;
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    strv_push_all(&argv, program, WITHOUT_A_FILE, p->from, to, NULL);
+    const struct command cmd = {.argv = &argv};
+    if (transport_check(p->host, &cmd, deadline_in(60 * NSEC_PER_SEC), "syncing", &r, &err) < 0)
+        fail_msg("%s", err.message);
+    assert_true(holds(to, "src/main.rs", "fn main() {}\n"));
 }
 
 static void the_bridge_notices_an_rsync_that_ends_early(void **state)
@@ -228,6 +263,8 @@ int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], RSYNC_SHELL_VERB) == 0)
         return rsync_shell_main(argc - 1, argv + 1);
+    if (argc == 4 && strcmp(argv[1], WITHOUT_A_FILE) == 0)
+        return without_a_file(argv);
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_tree_is_synced_and_then_only_what_changed),
@@ -237,6 +274,7 @@ int main(int argc, char **argv)
         TEST(what_fails_names_both_ends_and_the_cause),
         TEST(a_file_that_vanishes_meanwhile_is_no_failure),
         TEST(the_bridge_carries_rsync),
+        TEST(the_bridge_outlives_the_file_of_its_program),
         TEST(the_bridge_notices_an_rsync_that_ends_early),
     };
     return cmocka_run_group_tests_name("rsync", tests, NULL, NULL);
