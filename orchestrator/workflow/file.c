@@ -430,9 +430,10 @@ static char *full_workspace(const char *workspace, bool local, const char *folde
         cleanup_free char *expanded = path_expand_home(workspace);
         return strcmp(expanded, ".") == 0 ? xstrdup(folder) : path_join(folder, expanded);
     }
-    if (strcmp(workspace, "~") == 0)
-        return xstrdup(".");
-    return xstrdup(workspace + (strncmp(workspace, "~/", 2) == 0 ? 2 : 0));
+    if (workspace[0] != '~' || (workspace[1] != '/' && workspace[1] != '\0'))
+        return xstrdup(workspace);
+    const char *below = workspace + 1 + strspn(workspace + 1, "/");
+    return xstrdup(*below ? below : ".");
 }
 
 static void write_out_workspaces(struct workflow_file *f)

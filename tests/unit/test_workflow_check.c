@@ -111,6 +111,9 @@ static void a_relative_workspace_has_its_place(void **state)
                                "  home: {ssh: local, workspace: ~/src}\n"
                                "  there: {ssh: a@b, workspace: src}\n"
                                "  login: {ssh: a@b, workspace: ~/src}\n"
+                               "  slashes: {ssh: a@b, workspace: ~//src}\n"
+                               "  bare: {ssh: a@b, workspace: ~/}\n"
+                               "  other: {ssh: a@b, workspace: ~me/src}\n"
                                "workflows: {w: {host: here, steps: []}}\n";
     cleanup_diagnostics struct diagnostics problems = DIAGNOSTICS_INIT;
     cleanup_error struct error err = ERROR_INIT;
@@ -119,8 +122,9 @@ static void a_relative_workspace_has_its_place(void **state)
     assert_int_equal(workflow_load("f.yaml", &file, &problems, &err), 0);
     cleanup_free char *below = path_join(folder, "src");
     cleanup_free char *home = path_expand_home("~/src");
-    const char *const expected[][2] = {
-        {"here", folder}, {"below", below}, {"home", home}, {"there", "src"}, {"login", "src"}};
+    const char *const expected[][2] = {{"here", folder}, {"below", below},    {"home", home},
+                                       {"there", "src"}, {"login", "src"},    {"slashes", "src"},
+                                       {"bare", "."},    {"other", "~me/src"}};
     for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
         const struct value *host = value_get(value_get(file->root, "hosts"), expected[i][0]);
         assert_string_equal(value_get_string(host, "workspace"), expected[i][1]);
