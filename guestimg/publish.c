@@ -275,17 +275,21 @@ static int keep_version(const char *path, char **ret, struct error *err)
     return 0;
 }
 
-/* The image is replaced by now: what cannot be removed is no failure. */
-static void prune(const char *path, int keep, struct strbuf *notes)
+/* Leave `kept` (NULL: nothing was) and the youngest `others`; where the clock was set back its name
+ * is older than theirs. The image is replaced by now: what cannot be removed is no failure. */
+static void prune(const char *path, const char *kept, int others, struct strbuf *notes)
 {
     cleanup_strv struct strv versions = STRV_INIT;
     cleanup_error struct error unread = ERROR_INIT;
     if (publish_versions(path, &versions, &unread) < 0)
         strbuf_printf(notes, "old versions were not removed: %s\n", unread.message);
-    for (size_t i = (size_t)keep; i < versions.len; i++)
+    for (size_t i = 0; i < versions.len; i++) {
+        if ((kept && strcmp(versions.items[i], kept) == 0) || others-- > 0)
+            continue;
         if (unlink(versions.items[i]) < 0 && errno != ENOENT)
             strbuf_printf(notes, "the old version `%s` could not be removed: %s\n",
                           versions.items[i], strerror(errno));
+    }
 }
 
 /* Rename `from` to the image's name; ret_kept: as in publish_rollback(). */
@@ -316,7 +320,7 @@ int publish_replace(const char *path, const char *copy, int keep, char **ret_kep
     (void)ending_set_file(NULL, err); /* none: cannot fail */
     if (sync_path(dir, O_RDONLY | O_DIRECTORY, err) < 0)
         return error_wrap(err, "`%s` IS replaced, but that may not outlive a crash", path);
-    prune(path, keep, notes);
+    prune(path, kept, kept ? keep - 1 : 0, notes);
     *ret_kept = steal(&kept);
     return 0;
 }

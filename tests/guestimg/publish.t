@@ -37,6 +37,15 @@ is "then the oldest" "$(sum "$oldest")" "$before"
 run inject 3 --keep 2
 is "as many as asked for stay" "$("$guestimg" list "$image" --json | grep -o kept- | wc -l)" 2
 ok "the oldest goes first" test ! -e "$oldest"
+# The clock was set back since: the names of the others are of a later time.
+day=0
+for version in $(beside "$image"); do
+    mv "$scratch/images/$version" "$image.kept-2099010$((day += 1))-000000.000000-00000000"
+done
+run inject 1 --keep 2 --json
+ok "the one just kept stays, whatever the clock says" test -e "$(json kept)"
+is "and the youngest of the others with it" "$(beside "$image" | cut -c 20-27 | tr '\n' ' ')" \
+    "$(date -u +%Y%m%d) 20990102 "
 run inject 4 --keep 0
 is "none, if none are wanted" "$(beside "$image")" ""
 run "$guestimg" rollback "$image"
