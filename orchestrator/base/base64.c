@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <limits.h>
 #include <openssl/evp.h>
+#include <string.h>
 
 void base64_encode(const void *data, size_t len, struct strbuf *ret)
 {
@@ -21,13 +22,19 @@ void base64_encode(const void *data, size_t len, struct strbuf *ret)
 
 bool base64_decode(const char *text, size_t len, struct strbuf *ret)
 {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     cleanup_strbuf struct strbuf plain = STRBUF_INIT;
     for (size_t i = 0; i < len; i++)
         if (!isspace((unsigned char)text[i]))
             strbuf_putc(&plain, text[i]);
-    if (plain.len == 0 || plain.len % 4 != 0 || plain.len > INT_MAX / 2)
-        return plain.len == 0;
-    size_t padding = (plain.data[plain.len - 1] == '=') + (plain.data[plain.len - 2] == '=');
+    if (plain.len == 0)
+        return true;
+    /* OpenSSL takes padding in the middle, and leaves out some that is no base64 at the end. */
+    size_t n_digits = strspn(plain.data, digits);
+    size_t padding = strspn(plain.data + n_digits, "=");
+    if (n_digits + padding != plain.len || padding > 2 || plain.len % 4 != 0 ||
+        plain.len > INT_MAX / 2)
+        return false;
     char *to = strbuf_reserve(ret, plain.len / 4 * 3 + 1);
     int n = EVP_DecodeBlock((unsigned char *)to, (const unsigned char *)plain.data, (int)plain.len);
     if (n < 0)

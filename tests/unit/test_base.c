@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/destination.h"
 #include "base/error.h"
@@ -200,6 +201,30 @@ static void sha256_is_that_of_the_standard(void **state)
     assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+static void base64_is_read_strictly(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *bytes; /* NULL: it is none */
+    } cases[] = {
+        {"", ""},         {" \n", ""},    {"QUJD", "ABC"},    {"QU\nI=\r\n", "AB"},
+        {"QQ==", "A"},    {"QUJ", NULL},  {"QUJ?", NULL},     {"QUJD----", NULL},
+        {"Q===", NULL},   {"====", NULL}, {"QQ==QUJD", NULL}, {"QUI=QQ==", NULL},
+        {"QUJDQQ", NULL}, {"=QUJ", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_strbuf struct strbuf bytes = STRBUF_INIT, again = STRBUF_INIT;
+        bool is = base64_decode(cases[i].text, strlen(cases[i].text), &bytes);
+        assert_int_equal(is, cases[i].bytes != NULL);
+        assert_string_equal(strbuf_str(&bytes), is ? cases[i].bytes : "");
+        base64_encode(bytes.data, bytes.len, &again);
+        assert_true(base64_decode(strbuf_str(&again), again.len, &bytes));
+        assert_int_equal(bytes.len, is ? 2 * strlen(cases[i].bytes) : 0);
+    }
+    cleanup_strbuf struct strbuf bytes = STRBUF_INIT;
+    assert_false(base64_decode("QU\0D", 4, &bytes));
+}
+
 static void durations_read_well(void **state)
 {
     (void)state;
@@ -236,6 +261,7 @@ int main(void)
         cmocka_unit_test(destinations_are_taken_apart),
         cmocka_unit_test(destinations_that_are_none_say_why),
         cmocka_unit_test(sha256_is_that_of_the_standard),
+        cmocka_unit_test(base64_is_read_strictly),
         cmocka_unit_test(durations_read_well),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
