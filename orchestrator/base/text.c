@@ -143,7 +143,7 @@ static size_t escape_length(const char *p, size_t n)
         }
         return n;
     }
-    if (strchr("]PX^_", p[i])) { /* OSC, DCS, SOS, PM, APC: up to BEL or ESC \ */
+    if (memchr("]PX^_", p[i], 5)) { /* OSC, DCS, SOS, PM, APC: up to BEL or ESC \ */
         for (i++; i < n; i++) {
             if (p[i] == '\a')
                 return i + 1;
