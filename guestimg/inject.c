@@ -30,12 +30,16 @@ static int bad_put(const char *text, const char *what, struct error *err)
     return error_hint(err, "SRC:DEST[:MODE[:UID:GID]], like kata-agent:/usr/bin/kata-agent:0755");
 }
 
-/* No part of a path in an image may lead out of where it seems to be. */
+/* An absolute path, of which no part is empty or leads elsewhere than it says. */
 static bool good_destination(const char *path)
 {
-    return path[0] == '/' && path[1] && path[strlen(path) - 1] != '/' && !strstr(path, "//") &&
-           !strstr(path, "/../") && !strstr(path, "/./") &&
-           (strlen(path) < 3 || strcmp(path + strlen(path) - 3, "/..") != 0);
+    bool good = path[0] == '/';
+    for (size_t len; good && *path; path += len) {
+        path++;
+        len = strcspn(path, "/");
+        good = len > 0 && strncmp(path, ".", len) != 0 && strncmp(path, "..", len) != 0;
+    }
+    return good;
 }
 
 static bool parse_id(const char *text, uint32_t *ret)
