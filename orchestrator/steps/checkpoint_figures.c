@@ -23,10 +23,12 @@ enum { MAX_METRICS = 8 + CRIU_METRICS_MAX };
 
 int checkpoint_time_parse(const char *line, struct checkpoint_time *ret, struct error *err)
 {
+    enum { LONGEST = 1000000 }; /* seconds of uptime, eleven days */
     int64_t t0, t1, u0, u1;
     int status;
     if (sscanf(line, "%" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %d", &t0, &t1, &u0, &u1,
-               &status) != 5)
+               &status) != 5 ||
+        t0 < 0 || t1 < 0 || u0 < 0 || u1 < u0 || u1 - u0 > LONGEST * 100)
         return error_set(err, ERR_FAILED, "the host's clocks cannot be read: `%s`", line);
     int64_t wall = t1 - t0, uptime = (u1 - u0) * 10 * NSEC_PER_MSEC;
     /* Hundredths at both ends: further apart than that, and the wall clock was set meanwhile. */

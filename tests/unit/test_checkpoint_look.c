@@ -9,6 +9,8 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
+#include "steps/checkpoint_figures.h"
 #include "steps/checkpoint_look.h"
 
 static const char whole[] = "criu 42 812 813\nlog 70 /tmp/a b/dump.log\ndata 6\nab\n\0\xff\n";
@@ -119,6 +121,34 @@ static void what_has_no_end_is_refused(void **state)
     assert_string_equal(err.message, "what a look at CRIU says has no end");
 }
 
+/* What the timed command on the host has printed: the wall clock, or the uptime where that was set
+ * meanwhile; nothing that cannot be. */
+static void the_time_of_a_checkpoint_is_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        int64_t wall; /* -1: cannot be read */
+    } cases[] = {
+        {"1700000000000000000 1700000001230000000 12345 12468 0", 1230 * NSEC_PER_MSEC},
+        {"1700000000000000000 1700000099000000000 12345 12468 0", 1230 * NSEC_PER_MSEC},
+        {"1700000000000000000 1690000000000000000 12345 12468 0", 1230 * NSEC_PER_MSEC},
+        {"1700000000%N 1700000001%N 12345 12468 0", -1},
+        {"1700000000000000000 1700000001230000000 0", -1},
+        {"1700000000000000000 1700000001230000000 12468 12345 0", -1},
+        {"-9223372036854775807 9223372036854775807 1 2 0", -1},
+        {"1 2 0 9223372036854775807 0", -1},
+        {"", -1},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_error struct error err = ERROR_INIT;
+        struct checkpoint_time time = {.wall = -1};
+        int result = checkpoint_time_parse(cases[i].line, &time, &err);
+        assert_int_equal(result, cases[i].wall < 0 ? -1 : 0);
+        assert_int_equal(time.wall, cases[i].wall);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -127,6 +157,7 @@ int main(void)
         cmocka_unit_test(until_its_end_has_come_there_is_no_look),
         cmocka_unit_test(what_is_no_look_is_refused),
         cmocka_unit_test(what_has_no_end_is_refused),
+        cmocka_unit_test(the_time_of_a_checkpoint_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
