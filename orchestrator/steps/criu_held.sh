@@ -12,12 +12,12 @@ let_go() {
 }
 trap 'let_go; exit 143' HUP INT TERM
 while [ -z "$held" ]; do
-    # Its first line is "criu TICKS PID…".
-    read -r _ _ pids <<LOOK
+    # Its first line is "criu TICKS PID…". They are known as held before they are: TERM may come between.
+    read -r _ _ held <<LOOK
 $(sh -c "$look" sh "$id" 0)
 LOOK
     # shellcheck disable=SC2086 # as above
-    [ -z "$pids" ] || ! kill -STOP $pids 2>/dev/null || held=$pids
+    [ -z "$held" ] || kill -STOP $held 2>/dev/null || let_go
 done
 sh -c "$evidence" kataloop "$@"
 status=$?

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # checkpoint_look.sh, which stays in the guest while a checkpoint runs: what it takes for the
-# container's CRIU, and that nothing of its log is lost.
+# container's CRIU, and that nothing of its log is lost; and criu_held.sh, which holds that CRIU.
 . "$(dirname "$0")/../e2e/lib.sh"
 look=$top/orchestrator/steps/checkpoint_look.sh
 id=$(printf '%064d' "$$")
@@ -62,6 +62,7 @@ end_looks() {
     wait "$looks" || status=$?
     is "$name: TERM ends them" "$status" 0
 }
+is_stopped() { grep -q '^State:.T' "/proc/$1/status"; }
 said() { grep -qF -e "$1" "$scratch/said"; }
 
 # A process in a cgroup of the container's name.
@@ -126,6 +127,25 @@ $p'
         "log $(stat -c %s "$scratch/dump.log") " 'data 10' "two
 three"
     end_criu
+
+    # A TERM that comes with the hold itself: this shell is among those that are held.
+    sleep 1000 &
+    held=$!
+    "${sh[@]}" "$top/orchestrator/steps/criu_held.sh" "$id" \
+        "echo criu 0 \$(cat '$scratch/pids' 2>/dev/null)" 'exit 1' &
+    holder=$!
+    echo "$held $holder" >"$scratch/pids.new"
+    mv "$scratch/pids.new" "$scratch/pids"
+    ok "$name: what is to be held is" await is_stopped "$holder"
+    kill "$holder"
+    kill -CONT "$holder"
+    status=0
+    wait "$holder" || status=$?
+    is "$name: TERM ends the one who holds it" "$status" 143
+    ok "$name: and lets it go" not is_stopped "$held"
+    kill -KILL "$held"
+    wait "$held" 2>/dev/null
+    rm "$scratch/pids"
 done
 
 if [ -n "$target" ]; then
