@@ -2,14 +2,13 @@
  * The stream of events: dates them and hands each to every sink. */
 #include "results/event.h"
 
-#include <pthread.h>
+#include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 
 struct events {
-    pthread_mutex_t lock; /* one event at a time, whichever host's thread it comes from */
-    int64_t began;        /* clock_now() of EVENT_RUN_START, of events_new() before that */
+    int64_t began; /* clock_now() of EVENT_RUN_START, of events_new() before that */
     struct event_sink *sinks;
     size_t n;
 };
@@ -31,7 +30,6 @@ const char *event_type_name(enum event_type type)
 struct events *events_new(void)
 {
     struct events *es = xcalloc(1, sizeof(*es));
-    pthread_mutex_init(&es->lock, NULL);
     es->began = clock_now();
     return es;
 }
@@ -55,7 +53,6 @@ static void keep_first(int *ret, struct error *err, struct error *own)
 int events_emit(struct events *es, struct event *e, struct error *err)
 {
     int ret = 0;
-    pthread_mutex_lock(&es->lock);
     int64_t now = clock_now();
     if (e->type == EVENT_RUN_START)
         es->began = now;
@@ -66,26 +63,21 @@ int events_emit(struct events *es, struct event *e, struct error *err)
         if (es->sinks[i].emit(es->sinks[i].self, e, &own) < 0)
             keep_first(&ret, err, &own);
     }
-    pthread_mutex_unlock(&es->lock);
     return ret;
 }
 
 void events_tick(struct events *es)
 {
-    pthread_mutex_lock(&es->lock);
     for (size_t i = 0; i < es->n; i++)
         if (es->sinks[i].tick)
             es->sinks[i].tick(es->sinks[i].self);
-    pthread_mutex_unlock(&es->lock);
 }
 
 bool events_told(struct events *es)
 {
     bool told = false;
-    pthread_mutex_lock(&es->lock);
     for (size_t i = 0; i < es->n; i++)
         told = told || (es->sinks[i].told && es->sinks[i].told(es->sinks[i].self));
-    pthread_mutex_unlock(&es->lock);
     return told;
 }
 
@@ -97,7 +89,6 @@ int events_close(struct events *es, struct error *err)
         if (es->sinks[i].close(es->sinks[i].self, &own) < 0)
             keep_first(&ret, err, &own);
     }
-    pthread_mutex_destroy(&es->lock);
     free(es->sinks);
     free(es);
     return ret;

@@ -70,7 +70,7 @@ struct event_sink {
 /* "run_start", "step_end" …, as in the JSON lines. */
 const char *event_type_name(enum event_type type);
 
-struct events; /* the stream of one run; its functions may be called from several threads */
+struct events; /* the stream of one run */
 struct events *events_new(void);
 /* Takes over the sink. */
 void events_add(struct events *es, struct event_sink sink);
