@@ -35,19 +35,11 @@ static struct value *keep(struct plan *p, struct value *v)
     return v;
 }
 
-static const struct field *primary_of(const struct step_kind *kind)
-{
-    for (const struct field *f = kind->fields; f->name; f++)
-        if (f->flags & FIELD_PRIMARY)
-            return f;
-    return NULL;
-}
-
 /* What the step is about, as people see it: "agent", "src/agent/". */
 static char *subject_text(const struct plan_step *s)
 {
     cleanup_strbuf struct strbuf b = STRBUF_INIT;
-    const struct field *primary = primary_of(s->kind);
+    const struct field *primary = schema_primary(s->kind->fields);
     if (s->kind->describe)
         s->kind->describe(s, &b);
     else if (primary && value_get_string(s->args, primary->name))
@@ -114,7 +106,7 @@ static struct plan_step *add_step(const struct context *c, const struct step_kin
         .pass = c->pass,
         .timeout = timeout > 0 ? timeout : kind->timeout,
     };
-    const struct field *primary = primary_of(kind);
+    const struct field *primary = schema_primary(kind->fields);
     if (primary && primary->type == FIELD_REF)
         s->subject =
             value_get(value_get(p->entries, primary->ref), value_get_string(args, primary->name));

@@ -36,6 +36,14 @@ const struct field *schema_field(const struct field *fields, const char *name)
     return NULL;
 }
 
+const struct field *schema_primary(const struct field *fields)
+{
+    for (const struct field *f = fields; f->name; f++)
+        if (f->flags & FIELD_PRIMARY)
+            return f;
+    return NULL;
+}
+
 void schema_unknown(struct diagnostics *problems, struct span where, const char *message,
                     const char *name, const char *const *known, size_t n)
 {
@@ -337,19 +345,11 @@ static struct value *fallback_value(const struct field *field, struct span where
     return list;
 }
 
-static const struct field *primary_field(const struct field *fields)
-{
-    for (const struct field *f = fields; f->name; f++)
-        if (f->flags & FIELD_PRIMARY)
-            return f;
-    return NULL;
-}
-
 struct value *schema_apply(const struct value *v, const struct field *fields, const char *what,
                            const struct schema_scope *scope, struct diagnostics *problems)
 {
     struct value *map = value_new_map(v->span);
-    const struct field *primary = primary_field(fields);
+    const struct field *primary = schema_primary(fields);
     if (v->kind == VALUE_MAP) {
         for (size_t i = 0; i < v->len; i++) {
             const struct field *field = schema_field(fields, v->keys[i]);

@@ -78,5 +78,7 @@ void schema_unknown(struct diagnostics *problems, struct span where, const char 
                     const char *name, const char *const *known, size_t n);
 /* Is a key of the table? NULL: no. */
 const struct field *schema_field(const struct field *fields, const char *name);
+/* The one that is FIELD_PRIMARY; NULL: none is. */
+const struct field *schema_primary(const struct field *fields);
 
 #endif

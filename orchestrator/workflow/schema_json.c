@@ -54,14 +54,6 @@ static json_t *map_of(json_t *entry)
 
 static json_t *map_with(const struct field *fields);
 
-static const struct field *primary_of(const struct field *fields)
-{
-    for (const struct field *f = fields; f->name; f++)
-        if (f->flags & FIELD_PRIMARY)
-            return f;
-    return NULL;
-}
-
 static json_t *choices(const struct field *f)
 {
     json_t *names = have(json_array());
@@ -133,7 +125,7 @@ static json_t *map_with(const struct field *fields)
     bool may_be_empty = json_array_size(required) == 0;
     json_t *map = have(json_pack("{s:s, s:o, s:o, s:b}", "type", "object", "properties", properties,
                                  "required", required, "additionalProperties", 0));
-    const struct field *primary = primary_of(fields);
+    const struct field *primary = schema_primary(fields);
     if (!primary && !may_be_empty)
         return map;
     json_t *ways = have(json_pack("[o]", map));
@@ -152,7 +144,7 @@ static json_t *kind_value(const struct field *fields, const char *help)
     put_properties(properties, fields);
     json_t *ways = have(json_pack("[{s:s, s:o, s:b}, {s:s}]", "type", "object", "properties",
                                   properties, "additionalProperties", 0, "type", "null"));
-    const struct field *primary = primary_of(fields);
+    const struct field *primary = schema_primary(fields);
     if (primary)
         append(ways, shape_of(primary));
     json_t *value = have(json_pack("{s:o}", "anyOf", ways));

@@ -83,10 +83,7 @@ static struct value *gather(const struct value *step, const char *kind, struct v
 {
     struct value *args = value_new_map(step->span);
     const struct value *own = value_get(step, kind);
-    const char *primary = NULL;
-    for (const struct field *f = steps_fields(kind); f->name; f++)
-        if (f->flags & FIELD_PRIMARY)
-            primary = f->name;
+    const struct field *primary = schema_primary(steps_fields(kind));
     for (size_t i = 0; i < step->len; i++) {
         if (schema_field(steps_common_fields, step->keys[i]))
             copy_key(step, i, common);
@@ -95,7 +92,7 @@ static struct value *gather(const struct value *step, const char *kind, struct v
         else if (own->kind == VALUE_NULL)
             continue;
         else if (own->kind != VALUE_MAP && primary)
-            value_set(args, primary, own->span, value_copy(own));
+            value_set(args, primary->name, own->span, value_copy(own));
         else if (own->kind != VALUE_MAP)
             diagnostics_add(problems, own->span, "`%s` takes a map of arguments", kind);
         else
