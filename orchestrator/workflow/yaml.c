@@ -9,6 +9,7 @@
 #include <libfyaml.h>
 
 #include "base/alloc.h"
+#include "base/utf8.h"
 
 struct anchor {
     char *name;
@@ -308,22 +309,12 @@ static struct value *read_text(struct reader *r, const char *text, size_t len)
     return root;
 }
 
-/* The length of the UTF-8 character at `p`; 0: it is none, or none that YAML allows (YAML 1.2.2,
- * 5.1). */
-static size_t character(const unsigned char *p, size_t left)
+/* Characters that YAML does not allow (YAML 1.2.2, 5.1). */
+static bool is_control(uint32_t code)
 {
-    if (p[0] < 0x80)
-        return p[0] >= 0x20 ? p[0] != 0x7f : p[0] == '\t' || p[0] == '\n' || p[0] == '\r';
-    size_t len = p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : 4;
-    if (p[0] < 0xc2 || p[0] > 0xf4 || len > left)
-        return 0;
-    for (size_t i = 1; i < len; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    bool too_long = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
-    bool surrogate = p[0] == 0xed && p[1] >= 0xa0, past_the_end = p[0] == 0xf4 && p[1] >= 0x90;
-    bool control = p[0] == 0xc2 && p[1] < 0xa0 && p[1] != 0x85;
-    return too_long || surrogate || past_the_end || control ? 0 : len;
+    if (code < 0x20)
+        return code != '\t' && code != '\n' && code != '\r';
+    return code >= 0x7f && code < 0xa0 && code != 0x85;
 }
 
 /* libfyaml 0.7 does not end on some texts that are not UTF-8. */
@@ -331,16 +322,16 @@ static int check_characters(const char *text, size_t len, struct span where,
                             struct diagnostics *problems)
 {
     for (size_t i = 0; i < len;) {
-        const unsigned char *p = (const unsigned char *)text + i;
-        size_t n = character(p, len - i);
-        if (n == 0) {
+        uint32_t code = 0;
+        int n = utf8_decode(text + i, len - i, &code);
+        if (n <= 0 || is_control(code)) {
             diagnostics_add(problems, where, "not YAML: %s",
-                            *p < 0x80 ? "a control character" : "the text is not UTF-8");
+                            n > 0 ? "a control character" : "the text is not UTF-8");
             return -1;
         }
-        where.column = *p == '\n' ? 1 : where.column + 1;
-        where.line += *p == '\n';
-        i += n;
+        where.column = code == '\n' ? 1 : where.column + 1;
+        where.line += code == '\n';
+        i += (size_t)n;
     }
     return 0;
 }

@@ -209,6 +209,9 @@ static void what_is_no_text_is_told_at_its_place(void **state)
     expect_problems("a: \x1b[31m\n", "f.yaml:1:4: error: not YAML: a control character\n"
                                      "    1 | a: ?[31m\n"
                                      "      |    ^\n");
+    expect_problems("a: \xc2\x9b", "f.yaml:1:4: error: not YAML: a control character\n"
+                                   "    1 | a: ??\n"
+                                   "      |    ^\n");
     /* libfyaml went round for ever on this. */
     expect_problems("%\xfe\xff\x04m \n", "f.yaml:1:2: error: not YAML: the text is not UTF-8\n"
                                          "    1 | %\xfe\xff?m \n"
