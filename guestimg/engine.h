@@ -37,8 +37,8 @@ struct image_put {
 
 struct image_engine {
     const char *name;
-    bool
-        fast; /* opening costs next to nothing: the image itself may be asked before it is copied */
+    /* Opening costs next to nothing: the image itself may be asked before it is copied. */
+    bool fast;
     /* Can it work on this image, safely? `why`: the reason, either way. */
     bool (*usable)(const struct image *image, struct strbuf *why);
     /* Open the file `path`, which has the layout of `image`. `notes` takes lines worth telling. */

@@ -210,14 +210,13 @@ int publish_copy(const char *path, char **ret_copy, struct error *err)
     if (to < 0)
         return copy_error(errno, path, err);
     /* Blocks shared by reference need no space: ask first only where that is not possible. */
-    int failed = ioctl(to, FICLONE, from) == 0 ? 0 : -1;
     int result = 0;
-    if (failed < 0) {
+    if (ioctl(to, FICLONE, from) < 0) {
         result = check_space(path, &st, err);
-        failed = result == 0 ? copy_content(from, to, st.st_size) : 0;
+        int failed = result == 0 ? copy_content(from, to, st.st_size) : 0;
+        if (failed)
+            result = copy_error(failed, path, err);
     }
-    if (result == 0 && failed)
-        result = copy_error(failed, path, err);
     if (result == 0 && (fchown(to, st.st_uid, st.st_gid) < 0 || fchmod(to, st.st_mode & 07777) < 0))
         result = error_set_errno(err, errno, "setting the owner of `%s`", copy);
     if (close(steal_fd(&to)) < 0 && result == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * UTF-8 repair and base64. */
+ * UTF-8, checked and repaired. */
 #include "base/utf8.h"
 
 int utf8_decode(const char *text, size_t n, uint32_t *ret)

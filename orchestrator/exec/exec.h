@@ -88,8 +88,8 @@ int exec_container(struct exec *x, const char *name, const char *id, struct erro
 int exec_artifact(struct exec *x, const char *name, const void *data, size_t len,
                   struct error *err);
 /* Run a command until its end or the step's deadline, its output passed on as it comes and kept in
- * `ret` as well (the last `keep` bytes of each stream). A command cut off by the deadline or by
- * Ctrl-C is killed. 0 whatever the exit status. */
+ * `ret` as well (the last `keep` bytes of each stream, or up to twice as many). A command cut off
+ * by the deadline or by Ctrl-C is killed. 0 whatever the exit status. */
 int exec_stream(struct exec *x, const struct command *cmd, size_t keep, struct run_result *ret,
                 struct error *err);
 /* The same without passing the output on: all of it is in `ret`. */

@@ -34,8 +34,8 @@ int step_check_folder(struct exec *x, const char *folder, struct error *err);
 int step_command_failed(struct exec *x, const struct command *cmd, const struct run_result *r,
                         const char *what, struct error *err);
 
-/* Append what identifies files of the host now, a line each: device, inode, size, change time,
- * path, through symbolic links. Nothing of one that is not there. */
+/* Append what identifies files of the host now, a line each: device, inode, size, modification
+ * time, path, through symbolic links. Nothing of one that is not there. */
 int step_stat_files(struct exec *x, const struct strv *paths, bool become, struct strbuf *ret,
                     struct error *err);
 

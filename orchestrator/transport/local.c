@@ -33,7 +33,7 @@ struct child_fds {
     int in, out, err;
 };
 
-static void say_and_exit(int status, const char *what, int errnum)
+static _Noreturn void say_and_exit(int status, const char *what, int errnum)
 {
     /* In one piece, which a terminal's echo cannot come between. */
     char *parts[] = {(char *)what, ": ", strerror(errnum), "\n"};
@@ -83,7 +83,6 @@ static _Noreturn void run_child(const struct command *cmd, const struct strv *ar
         say_and_exit(STATUS_CANNOT_RUN, cmd->dir, errno);
     execvp(argv->items[0], argv->items);
     say_and_exit(errno == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN, argv->items[0], errno);
-    _exit(STATUS_CANNOT_RUN);
 }
 
 /* With all signals blocked until it has no handlers and a session of its own: else one that comes

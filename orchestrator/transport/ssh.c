@@ -296,7 +296,7 @@ static int send_input(struct proc *p, struct channel *c, struct error *err)
     return rc == 0 || rc == LIBSSH2_ERROR_EAGAIN ? 0 : failed(p->transport, (int)rc, what, err);
 }
 
-/* Take what is there of one stream. `max`: bytes; *ret_got: anything? */
+/* Take what is there of one stream, little more than `max` bytes. */
 static int take_stream(struct proc *p, struct channel *c, int stream, struct strbuf *to, size_t max,
                        struct error *err)
 {

@@ -195,9 +195,8 @@ int ssh_login(struct ssh *s, struct error *err)
     struct attempts a = {0};
     int result = 0;
     /* The key the workflow file names comes before what the agent has. */
-    for (size_t i = 0; result == 0 && i < s->settings.identities.len && i < 1; i++)
-        result =
-            s->settings.named_identity ? try_file(s, s->settings.identities.items[i], &a, err) : 0;
+    if (s->settings.named_identity)
+        result = try_file(s, s->settings.identities.items[0], &a, err);
     if (result == 0)
         result = try_agent(s, &a, err);
     for (size_t i = s->settings.named_identity; result == 0 && i < s->settings.identities.len; i++)
