@@ -75,11 +75,14 @@ int ssh_socket_connect(const char *host, int port, int64_t deadline, struct erro
         error_set(err, ERR_UNREACHABLE, "there is no host `%s`: %s", host, gai_strerror(failed));
         return error_hint(err, "check `ssh` of the host in the workflow file, and ~/.ssh/config");
     }
+    int64_t left = 0;
+    for (const struct addrinfo *a = all; a; a = a->ai_next)
+        left++;
     int fd = -1, last = EHOSTUNREACH;
-    for (const struct addrinfo *a = all; a && fd < 0; a = a->ai_next) {
-        last = try_address(a, deadline, &fd, err);
-        if (last < 0)
-            break;
+    for (const struct addrinfo *a = all; a && fd < 0 && last >= 0; a = a->ai_next, left--) {
+        /* Of the time that is left its share: one that answers nothing must not take it all. */
+        int64_t share = (deadline - clock_now()) / left;
+        last = try_address(a, deadline_in(share > 0 ? share : 0), &fd, err);
     }
     freeaddrinfo(all);
     if (fd >= 0 || last < 0)
