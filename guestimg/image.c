@@ -157,7 +157,8 @@ int image_open(const char *path, struct image *ret, struct error *err)
 {
     struct image image = {.name = xstrdup(path)};
     image.path = realpath(path, NULL);
-    cleanup_close int fd = image.path ? open(image.path, O_RDONLY | O_CLOEXEC) : -1;
+    /* O_NONBLOCK: a pipe is looked at too, and waits for no writer. */
+    cleanup_close int fd = image.path ? open(image.path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
     struct stat st;
     int result = 0;
     if (fd < 0 || fstat(fd, &st) < 0) {

@@ -86,7 +86,8 @@ int inject_parse_put(const char *text, struct image_put *ret, struct error *err)
 
 static int look_at_source(struct image_put *put, struct error *err)
 {
-    cleanup_close int fd = open(put->source, O_RDONLY | O_CLOEXEC);
+    cleanup_close int fd =
+        open(put->source, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* as of an image */
     struct stat st;
     if (fd < 0 || fstat(fd, &st) < 0)
         return error_set_errno(err, errno, "opening `%s`", put->source);

@@ -30,6 +30,13 @@ has "no file: said" "$err" "opening the image \`$scratch/none\`: No such file or
 run "$guestimg" inject "$scratch" "${put[@]}"
 exits "a folder" 1
 has "a folder: said" "$err" "\`$scratch\` is no regular file"
+mkfifo "$scratch/pipe"
+run timeout 10 "$guestimg" inject "$scratch/pipe" "${put[@]}"
+exits "a pipe that nobody writes to" 1
+has "a pipe: said" "$err" "\`$scratch/pipe\` is no regular file"
+run timeout 10 "$guestimg" inject "$scratch/text" --put "$scratch/pipe:/usr/bin/kata-agent"
+exits "a pipe to be put in" 1
+has "a pipe to be put in: said" "$err" "\`$scratch/pipe\` is no regular file"
 ln -s loop "$scratch/loop"
 run "$guestimg" inject "$scratch/loop" "${put[@]}"
 exits "a link to itself" 1
