@@ -350,10 +350,7 @@ struct value *yaml_parse(const char *file, const char *text, size_t len,
         return NULL;
     struct reader r = {.file = file, .problems = problems};
     struct value *root = read_text(&r, text, len);
-    if (problems->len + problems->dropped == before && root)
-        return root;
-    if (problems->len + problems->dropped == before)
+    if (!root && problems->len + problems->dropped == before)
         diagnostics_add(problems, start, "cannot be read as YAML");
-    value_free(root);
-    return NULL;
+    return root;
 }

@@ -18,7 +18,9 @@ enum {
 };
 
 /* The one document in `text` (`len` bytes, NUL behind them), as a tree the caller frees with
- * value_free(). NULL where anything is wrong: then at least one problem was added to `problems`.
+ * value_free(). NULL where it cannot be read: then at least one problem was added to `problems`.
+ * A name that is there twice is a problem too, but the tree is there, to look for others: what came
+ * last counts.
  * `file` names it in places and must outlive the tree. */
 struct value *yaml_parse(const char *file, const char *text, size_t len,
                          struct diagnostics *problems);

@@ -392,6 +392,28 @@ static void what_is_said_twice_is_told_once_each(void **state)
                     "      |   ^\n");
 }
 
+static void what_is_said_twice_hides_nothing(void **state)
+{
+    (void)state;
+    expect_problems("version: 1\nhosts: {dev: a@b}\n"
+                    "builds:\n"
+                    "  agent: {run: make}\n"
+                    "  agent: {run: make, ouput: agent}\n"
+                    "workflows:\n"
+                    "  w: {host: dve, steps: [build: agent]}\n",
+                    "f.yaml:5:3: error: `agent` is here twice, first in line 4\n"
+                    "    5 |   agent: {run: make, ouput: agent}\n"
+                    "      |   ^\n"
+                    "f.yaml:5:22: error: build `agent` has no key `ouput`\n"
+                    "    5 |   agent: {run: make, ouput: agent}\n"
+                    "      |                      ^\n"
+                    "      = did you mean `output`?\n"
+                    "f.yaml:7:13: error: no entry of `hosts` is called `dve`\n"
+                    "    7 |   w: {host: dve, steps: [build: agent]}\n"
+                    "      |             ^\n"
+                    "      = did you mean `dev`?\n");
+}
+
 static void no_file_says_where_it_looked(void **state)
 {
     (void)state;
@@ -457,6 +479,7 @@ int main(void)
         TEST(a_host_has_no_variables),
         TEST(a_name_with_nothing_behind_it_has_its_place),
         TEST(what_is_said_twice_is_told_once_each),
+        TEST(what_is_said_twice_hides_nothing),
         TEST(no_file_says_where_it_looked),
         TEST(the_file_is_found_from_below),
         TEST(control_characters_do_not_reach_the_terminal),
