@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/fs.h"
 #include "base/parse.h"
 #include "base/strv.h"
 #include "guestimg/publish.h"
@@ -30,27 +31,6 @@ static int bad_put(const char *text, const char *what, struct error *err)
     return error_hint(err, "SRC:DEST[:MODE[:UID:GID]], like kata-agent:/usr/bin/kata-agent:0755");
 }
 
-/* An absolute path, of which no part is empty or leads elsewhere than it says. */
-static bool good_destination(const char *path)
-{
-    bool good = path[0] == '/';
-    for (size_t len; good && *path; path += len) {
-        path++;
-        len = strcspn(path, "/");
-        good = len > 0 && strncmp(path, ".", len) != 0 && strncmp(path, "..", len) != 0;
-    }
-    return good;
-}
-
-static bool parse_id(const char *text, uint32_t *ret)
-{
-    int64_t n;
-    if (!parse_int(text, &n) || n < 0 || n >= UINT32_MAX)
-        return false;
-    *ret = (uint32_t)n;
-    return true;
-}
-
 int inject_parse_put(const char *text, struct image_put *ret, struct error *err)
 {
     cleanup_strv struct strv parts = STRV_INIT;
@@ -63,7 +43,7 @@ int inject_parse_put(const char *text, struct image_put *ret, struct error *err)
     }
     if (parts.len < 2 || parts.len > 5 || !*parts.items[0])
         return bad_put(text, "a source and a destination are needed", err);
-    if (!good_destination(parts.items[1]))
+    if (!path_is_plain(parts.items[1]))
         return bad_put(text, "the destination must be an absolute path of a file", err);
     struct image_put put = {0};
     if (parts.len >= 3 && *parts.items[2]) {

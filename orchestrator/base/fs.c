@@ -57,6 +57,17 @@ bool path_leaves(const char *path)
     return depth < 0;
 }
 
+bool path_is_plain(const char *path)
+{
+    bool any = false;
+    for (size_t len; *path == '/'; path += len, any = true) {
+        len = strcspn(++path, "/");
+        if (len == 0 || (len <= 2 && strncmp(path, "..", len) == 0))
+            return false;
+    }
+    return any;
+}
+
 char *home_dir(void)
 {
     const char *home = getenv("HOME");

@@ -18,6 +18,8 @@ const char *path_base(const char *path);
 char *path_dir(const char *path);
 /* Does it lead out of the folder that it starts from, read as it stands: from `/`, or by ".."? */
 bool path_leaves(const char *path);
+/* Is it the absolute path of a file, in which nothing leads elsewhere: no "//", "/./" or "/../"? */
+bool path_is_plain(const char *path);
 /* "~" and "~/x" with the user's home in place of the tilde; else a copy. The caller frees. */
 char *path_expand_home(const char *path);
 /* The user's home: $HOME, else the password database, else "/". The caller frees. */

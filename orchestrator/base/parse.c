@@ -64,3 +64,12 @@ bool parse_mode(const char *text, mode_t *ret)
     *ret = (mode_t)strtoul(text, NULL, 8);
     return true;
 }
+
+bool parse_id(const char *text, uint32_t *ret)
+{
+    int64_t n;
+    if (!parse_int(text, &n) || n < 0 || n >= UINT32_MAX) /* the last one stands for none */
+        return false;
+    *ret = (uint32_t)n;
+    return true;
+}

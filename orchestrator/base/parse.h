@@ -13,5 +13,7 @@ bool parse_int(const char *text, int64_t *ret);
 bool parse_duration(const char *text, int64_t *ret_nsec);
 /* File mode: one to four octal digits, one more 0 in front allowed ("0755", "644", "04755"). */
 bool parse_mode(const char *text, mode_t *ret);
+/* The number of a user or group. */
+bool parse_id(const char *text, uint32_t *ret);
 
 #endif

@@ -38,8 +38,8 @@ static int no_workflow(const struct session *s, const char *named, struct error 
     return error_hint(err, "add one with the step `recipe: compare-manual-agent`");
 }
 
-/* Put the plan of a workflow that has both in the place of the default one's. */
-static int find_workflow(struct session *s, struct error *err)
+/* Open the first workflow that has both, as if it had been named. */
+static int find_workflow(struct invocation *inv, struct session *s, struct error *err)
 {
     const struct value *workflows = value_get(s->file->root, "workflows");
     for (size_t i = 0; i < workflows->len; i++) {
@@ -48,14 +48,13 @@ static int find_workflow(struct session *s, struct error *err)
         struct plan *plan = NULL;
         if (plan_make(s->file, workflows->keys[i], &plan, &problems, &unheard) < 0)
             continue;
-        if (has_both(plan)) {
-            plan_free(s->plan);
-            s->plan = plan;
-            s->host_name = plan->host_name;
-            s->host = plan->host;
-            return 0;
-        }
+        bool both = has_both(plan);
         plan_free(plan);
+        if (!both)
+            continue;
+        strv_push(&inv->args, workflows->keys[i]);
+        session_release(s);
+        return session_open(inv, s, err);
     }
     return no_workflow(s, NULL, err);
 }
@@ -93,7 +92,8 @@ int both_ways_run(struct invocation *inv, char **ret_manual, char **ret_agent, i
     cancel_install();
     if (session_open(inv, &s, err) < 0)
         return -1;
-    if (!has_both(s.plan) && (named ? no_workflow(&s, named, err) : find_workflow(&s, err)) < 0)
+    if (!has_both(s.plan) &&
+        (named ? no_workflow(&s, named, err) : find_workflow(inv, &s, err)) < 0)
         return -1;
     if (store_open(NULL, &store, err) < 0)
         return -1;

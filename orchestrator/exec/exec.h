@@ -83,8 +83,10 @@ int exec_sample(struct exec *x, int sample, const struct metric *metrics, size_t
 int exec_output(struct exec *x, const char *bytes, size_t len, bool is_err, struct error *err);
 /* A container was made: its name, and containerd's id of it. */
 int exec_container(struct exec *x, const char *name, const char *id, struct error *err);
-/* Keep bytes as the file `name` (a plain file name; one of the same name gets a number in front) of
- * the run's artifacts. */
+/* Can an artifact be called so: is it the name of a file, without a folder, and not hidden? */
+bool exec_is_artifact_name(const char *name);
+/* Keep bytes as the file `name` of the run's artifacts; one of the same name gets a number in
+ * front. */
 int exec_artifact(struct exec *x, const char *name, const void *data, size_t len,
                   struct error *err);
 /* Run a command until its end or the step's deadline, its output passed on as it comes and kept in

@@ -66,9 +66,14 @@ int exec_container(struct exec *x, const char *name, const char *id, struct erro
     return events_emit(x->events, &e, err);
 }
 
+bool exec_is_artifact_name(const char *name)
+{
+    return *name && name[0] != '.' && !strchr(name, '/');
+}
+
 int exec_artifact(struct exec *x, const char *name, const void *data, size_t len, struct error *err)
 {
-    if (strchr(name, '/') || name[0] == '.' || !*name)
+    if (!exec_is_artifact_name(name))
         return error_set(err, ERR_FAILED, "`%s` is no name for an artifact", name);
     cleanup_free char *folder = path_join(x->run_folder, "artifacts");
     if (fs_mkdir_parents(folder, err) < 0)

@@ -11,6 +11,7 @@
 #include "steps/checkpoint_figures.h"
 #include "steps/checkpoint_watch.h"
 #include "steps/client.h"
+#include "steps/common.h"
 #include "steps/counter.h"
 #include "steps/step.h"
 #include "steps/witness.h"
@@ -37,6 +38,12 @@ static void describe(const struct plan_step *step, struct strbuf *ret)
 {
     (void)step;
     (void)ret;
+}
+
+static void check(const struct plan_step *step, const char *folder, struct diagnostics *problems)
+{
+    (void)folder;
+    step_check_artifact_name(step->args, "evidence", problems);
 }
 
 /* --- its folder on the host --------------------------------------------------------------------
@@ -446,5 +453,6 @@ const struct step_kind step_checkpoint = {
     .timeout = 180 * NSEC_PER_SEC,
     .fields = fields,
     .describe = describe,
+    .check = check,
     .run = run,
 };

@@ -18,6 +18,17 @@ void step_command(const struct value *command, struct strv *ret)
         strv_push(ret, command->items[i]->text);
 }
 
+void step_check_artifact_name(const struct value *args, const char *key,
+                              struct diagnostics *problems)
+{
+    const struct value *name = value_get(args, key);
+    if (!name || exec_is_artifact_name(name->text))
+        return;
+    diagnostics_add(problems, name->span, "`%s` must be the name of a file, not `%s`", key,
+                    name->text);
+    diagnostics_hint(problems, "it is kept among the run's files: no folder, no `.` in front");
+}
+
 void user_command_read(const struct exec *x, const struct value *map, const char *key,
                        struct user_command *ret)
 {

@@ -6,10 +6,16 @@
 #include "base/strbuf.h"
 #include "base/strv.h"
 #include "exec/exec.h"
+#include "workflow/diagnostics.h"
 #include "workflow/value.h"
 
 /* A FIELD_COMMAND as an argument vector: a line is for `sh -c`, words are as they are. */
 void step_command(const struct value *command, struct strv *ret);
+
+/* For step_kind.check: a problem where the argument `key` is there and cannot be the name of an
+ * artifact. */
+void step_check_artifact_name(const struct value *args, const char *key,
+                              struct diagnostics *problems);
 
 /* A command of the user's: in a folder of the workspace, as a login shell would run it. Not to be
  * copied: `cmd` points into it. */

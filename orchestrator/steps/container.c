@@ -19,7 +19,7 @@ static const char *const client_choices[] = {"auto", "nerdctl", "ctr", NULL};
 static const char *const guest_choices[] = {"auto", "wait", "skip", NULL};
 
 static const struct field fields[] = {
-    {"image", FIELD_STRING, FIELD_REQUIRED | FIELD_PRIMARY, NULL, NULL, NULL, NULL,
+    {"image", FIELD_STRING, FIELD_REQUIRED | FIELD_PRIMARY | FIELD_FILLED, NULL, NULL, NULL, NULL,
      "container image"},
     {"command", FIELD_COMMAND, 0, "while :; do sleep 1; done", NULL, NULL, NULL, "what runs in it"},
     {"runtime", FIELD_STRING, 0, "io.containerd.kata.v2", NULL, NULL, NULL,

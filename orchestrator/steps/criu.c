@@ -8,6 +8,7 @@
 #include "base/parse.h"
 #include "steps/checkpoint_figures.h"
 #include "steps/client.h"
+#include "steps/common.h"
 #include "steps/guest.h"
 #include "steps/step.h"
 #include "steps/witness.h"
@@ -34,6 +35,20 @@ static const struct field fields[] = {
      "meanwhile, so that its times are no sample"},
     FIELD_END,
 };
+
+static void check(const struct plan_step *step, const char *folder, struct diagnostics *problems)
+{
+    (void)folder;
+    const struct value *own = value_get(step->args, "folder");
+    const struct value *log = value_get(step->args, "log_file");
+    if (*own->text && own->text[0] != '/')
+        diagnostics_add(problems, own->span, "`folder` must be an absolute path, not `%s`",
+                        own->text);
+    if (!*log->text || strchr(log->text, '/'))
+        diagnostics_add(problems, log->span, "`log_file` must be the name of a file, not `%s`",
+                        log->text);
+    step_check_artifact_name(step->args, "evidence", problems);
+}
 
 /* --- its folder in the guest ------------------------------------------------------------------ */
 
@@ -76,8 +91,6 @@ static int make_folder(struct exec *x, const struct plan_step *step, struct run_
     cleanup_free char *folder =
         *named ? xstrdup(named) : xasprintf("/tmp/kataloop-%s-%d", x->run_id, x->step);
     cleanup_strv struct strv argv = STRV_INIT;
-    if (folder[0] != '/')
-        return error_set(err, ERR_FAILED, "`folder` must be an absolute path, not `%s`", folder);
     strv_push_all(&argv, "mkdir", "-m", "0700", "--", folder, NULL);
     if (in_guest(x, c, &argv, "making CRIU's folder in the guest", err) < 0)
         return error_hint(err, "`folder` names one that is not there yet, in one that is");
@@ -233,5 +246,6 @@ const struct step_kind step_criu = {
     .flags = STEP_MEASURED,
     .timeout = 60 * NSEC_PER_SEC,
     .fields = fields,
+    .check = check,
     .run = run,
 };

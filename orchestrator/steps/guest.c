@@ -25,6 +25,12 @@ static const struct field fields[] = {
     FIELD_END,
 };
 
+static void check(const struct plan_step *step, const char *folder, struct diagnostics *problems)
+{
+    (void)folder;
+    step_check_artifact_name(step->args, "save", problems);
+}
+
 int step_guest(struct exec *x, struct run_container *c, int64_t deadline, struct guest **ret,
                struct error *err)
 {
@@ -154,5 +160,6 @@ const struct step_kind step_guest_command = {
     .flags = STEP_TELLS,
     .timeout = 60 * NSEC_PER_SEC,
     .fields = fields,
+    .check = check,
     .run = run,
 };

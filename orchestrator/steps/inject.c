@@ -4,6 +4,8 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/fs.h"
+#include "base/parse.h"
 #include "plan/plan.h"
 #include "steps/common.h"
 #include "steps/guest_image.h"
@@ -26,6 +28,38 @@ static const struct field fields[] = {
 };
 
 static const char *const after[] = {"sync", "build", "run", NULL};
+
+static bool is_owner(const char *text)
+{
+    const char *colon = strchr(text, ':');
+    cleanup_free char *uid = xstrndup(text, strcspn(text, ":"));
+    uint32_t id;
+    return colon && parse_id(uid, &id) && parse_id(colon + 1, &id);
+}
+
+/* guestimg says it too, but not before all is built. It takes the paths with colons between. */
+static void check_file(const struct value *file, struct diagnostics *problems)
+{
+    const struct value *from = value_get(file, "from"), *to = value_get(file, "to");
+    const struct value *owner = value_get(file, "owner");
+    if (strchr(from->text, '/') && strchr(from->text, ':'))
+        diagnostics_add(problems, from->span, "`from` cannot have a colon: `%s`", from->text);
+    if (!path_is_plain(to->text) || strchr(to->text, ':'))
+        diagnostics_add(problems, to->span,
+                        "`to` must be the absolute path of a file, without a colon, not `%s`",
+                        to->text);
+    if (owner && !is_owner(owner->text))
+        diagnostics_add(problems, owner->span, "`owner` must be two numbers, UID:GID, not `%s`",
+                        owner->text);
+}
+
+static void check(const struct plan_step *step, const char *folder, struct diagnostics *problems)
+{
+    (void)folder;
+    const struct value *files = value_get(step->args, "files");
+    for (size_t i = 0; i < files->len; i++)
+        check_file(files->items[i], problems);
+}
 
 /* The file of the host that an entry of `files` means. The caller frees. */
 static char *source_of(struct exec *x, const struct value *file)
@@ -125,6 +159,7 @@ const struct step_kind step_inject = {
     .timeout = 15 * 60 * NSEC_PER_SEC,
     .fields = fields,
     .after = after,
+    .check = check,
     .witness = witness,
     .run = run,
 };

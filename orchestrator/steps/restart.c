@@ -12,7 +12,7 @@
 #define POLL_PACE (100 * NSEC_PER_MSEC)
 
 static const struct field fields[] = {
-    {"unit", FIELD_STRING, FIELD_REQUIRED | FIELD_PRIMARY, NULL, NULL, NULL, NULL,
+    {"unit", FIELD_STRING, FIELD_REQUIRED | FIELD_PRIMARY | FIELD_FILLED, NULL, NULL, NULL, NULL,
      "name of a systemd unit"},
     {"ready", FIELD_COMMAND, 0, NULL, NULL, NULL, NULL,
      "succeeds once the unit answers; default: for containerd `ctr version`, else `systemctl "

@@ -141,6 +141,29 @@ workflow 'run: ""' 'run: []'
 run "$kataloop" plan
 exits "commands of nothing" 2
 has "either" "$err" 'kataloop.yaml:7:15: error: `command` is empty' 'kataloop.yaml:8:14: error: `command` is empty'
+workflow 'inject: {image: i, files: [{from: /a:b, to: bin/x}, {from: /a, to: /b/../c, owner: root}]}'
+echo 'images: {i: auto}' >>kataloop.yaml
+run "$kataloop" plan
+exits "what guestimg would refuse when all is built" 2
+has "neither, each at its place" "$err" 'kataloop.yaml:7:43: error: `from` cannot have a colon: `/a:b`' \
+    'kataloop.yaml:7:53: error: `to` must be the absolute path of a file, without a colon, not `bin/x`' \
+    'not `/b/../c`' 'error: `owner` must be two numbers, UID:GID, not `root`'
+workflow 'container: ""' 'restart: ""'
+run "$kataloop" plan
+exits "a container and a unit of no name" 2
+has "are said" "$err" '`image` is empty' '`unit` is empty'
+workflow 'guest: {command: ps, save: a/b}' 'checkpoint: {evidence: .x}' 'criu: {folder: tmp/x, log_file: a/b, evidence: ""}'
+run "$kataloop" plan
+exits "names of files that are none" 2
+has "are said before anything runs" "$err" 'kataloop.yaml:7:36: error: `save` must be the name of a file, not `a/b`' \
+    "= it is kept among the run's files" '`evidence` must be the name of a file, not `.x`' \
+    '`evidence` must be the name of a file, not ``' '`folder` must be an absolute path, not `tmp/x`' \
+    '`log_file` must be the name of a file, not `a/b`'
+workflow 'run: echo hello'
+echo '  both: {host: here, steps: [criu: {evidence: a, folder: x}, checkpoint: {evidence: b}]}' >>kataloop.yaml
+run "$kataloop" diagnose --compare
+exits "the workflow that --compare finds is looked at like one that is named" 2
+has "with places" "$err" 'kataloop.yaml:8:58: error: `folder` must be an absolute path'
 workflow "sync: {from: ../work/x, to: x}" "sync: {from: src/, to: $scratch/elsewhere}"
 mkdir "$work/x" "$scratch/elsewhere"
 run "$kataloop" run

@@ -130,6 +130,21 @@ static void paths_that_leave_their_folder_are_known(void **state)
             fail_msg("`%s` stays", stay[i]);
 }
 
+static void paths_that_lead_elsewhere_are_known(void **state)
+{
+    (void)state;
+    static const char *const plain[] = {"/a", "/a/b", "/..a/.b/c..", "/a b/..."};
+    static const char *const others[] = {"",      "/",     "a",      "a/b",  "/a/", "//a",
+                                         "/a//b", "/./a",  "/a/.",   "/..",  "/.",  "/a/../b",
+                                         "/a/..", "../a/", "/a/b//", "/a/./"};
+    for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
+        if (!path_is_plain(plain[i]))
+            fail_msg("`%s` is plain", plain[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+        if (path_is_plain(others[i]))
+            fail_msg("`%s` is not", others[i]);
+}
+
 static void destinations_are_taken_apart(void **state)
 {
     (void)state;
@@ -258,6 +273,7 @@ int main(void)
         cmocka_unit_test(the_nearest_name_is_suggested),
         cmocka_unit_test(paths_are_joined_and_split),
         cmocka_unit_test(paths_that_leave_their_folder_are_known),
+        cmocka_unit_test(paths_that_lead_elsewhere_are_known),
         cmocka_unit_test(destinations_are_taken_apart),
         cmocka_unit_test(destinations_that_are_none_say_why),
         cmocka_unit_test(sha256_is_that_of_the_standard),
