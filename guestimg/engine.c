@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/suggest.h"
 
 extern const struct image_engine engine_ext4, engine_guestfs;
 
@@ -26,6 +27,15 @@ static int unchangeable(const struct image *image, struct error *err)
     return 0;
 }
 
+static int no_engine(const char *name, struct error *err)
+{
+    const char *known[ARRAY_SIZE(engines) + 1] = {"auto"};
+    for (size_t i = 0; i < ARRAY_SIZE(engines); i++)
+        known[i + 1] = engines[i]->name;
+    error_set(err, ERR_USAGE, "there is no engine `%s`", name);
+    return suggest_hint(err, name, known, ARRAY_SIZE(known));
+}
+
 const struct image_engine *engine_choose(const struct image *image, const char *name,
                                          struct strbuf *why, struct error *err)
 {
@@ -45,8 +55,7 @@ const struct image_engine *engine_choose(const struct image *image, const char *
                       strbuf_str(&reason));
     }
     if (reasons.len == 0) {
-        error_set(err, ERR_USAGE, "there is no engine `%s`", name);
-        error_hint(err, "known: auto, ext4, guestfs");
+        (void)no_engine(name, err);
         return NULL;
     }
     error_set(err, ERR_FAILED, "`%s` cannot be changed (%s)", image->name, strbuf_str(&reasons));

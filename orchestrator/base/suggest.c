@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/strbuf.h"
+
 enum { LONGEST = 64 }; /* names past it are like no other */
 
 static size_t min_size(size_t a, size_t b)
@@ -51,4 +53,15 @@ const char *suggest(const char *word, const char *const *names, size_t n)
         }
     }
     return best;
+}
+
+int suggest_hint(struct error *err, const char *word, const char *const *names, size_t n)
+{
+    const char *near = suggest(word, names, n);
+    if (near)
+        return error_hint(err, "did you mean `%s`?", near);
+    cleanup_strbuf struct strbuf all = STRBUF_INIT;
+    for (size_t i = 0; i < n; i++)
+        strbuf_printf(&all, "%s%s", i > 0 ? ", " : "", names[i]);
+    return error_hint(err, "known: %s", strbuf_str(&all));
 }

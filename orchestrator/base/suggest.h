@@ -5,8 +5,12 @@
 
 #include <stddef.h>
 
+#include "base/error.h"
+
 /* The nearest of `n` names by edit distance (with adjacent swaps), or NULL where none is near:
  * further away than a third of the word's length, at least 1. Borrowed from `names`. */
 const char *suggest(const char *word, const char *const *names, size_t n);
+/* Hint at that name, or at all of them where none is near. Returns -1. */
+int suggest_hint(struct error *err, const char *word, const char *const *names, size_t n);
 
 #endif

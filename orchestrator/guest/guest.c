@@ -8,11 +8,10 @@
 #include "base/alloc.h"
 #include "base/cancel.h"
 #include "base/clock.h"
+#include "base/suggest.h"
 #include "guest/way.h"
 
 static const struct guest_way *const ways[] = {&guest_vsock, &guest_console, &guest_host};
-
-const char *const guest_way_choices[] = {"auto", "vsock", "console", "host", NULL};
 
 /* What `auto` gives the faster way before it takes the other. */
 #define QUICK (10 * NSEC_PER_SEC)
@@ -27,14 +26,13 @@ static const struct guest_way *find_way(const char *name)
 
 int guest_way_check(const char *way, struct error *err)
 {
-    cleanup_strbuf struct strbuf known = STRBUF_INIT;
-    for (size_t i = 0; guest_way_choices[i]; i++) {
-        if (!way || strcmp(guest_way_choices[i], way) == 0)
-            return 0;
-        strbuf_printf(&known, "%s%s", i > 0 ? ", " : "", guest_way_choices[i]);
-    }
+    const char *known[ARRAY_SIZE(ways) + 1] = {"auto"};
+    if (!way || strcmp(way, "auto") == 0 || find_way(way))
+        return 0;
+    for (size_t i = 0; i < ARRAY_SIZE(ways); i++)
+        known[i + 1] = ways[i]->name;
     error_set(err, ERR_USAGE, "there is no way into a guest called `%s`", way);
-    return error_hint(err, "known: %s", strbuf_str(&known));
+    return suggest_hint(err, way, known, ARRAY_SIZE(known));
 }
 
 static int open_way(struct guest *g, const struct guest_way *way, int64_t deadline,

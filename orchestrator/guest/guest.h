@@ -17,13 +17,10 @@
 struct guest_spec {
     const char *sandbox; /* containerd's full id of the container or of its pod's sandbox */
     const char *runtime; /* "io.containerd.kata.v2": where it is not Kata's, `auto` means host */
-    const char *way;     /* one of guest_way_choices; NULL: "auto" */
+    const char *way;     /* "auto" (also: NULL), or the name of a way */
 };
 
-/* "auto" and the names of the ways, as an option or a field of a workflow takes them; ends with
- * NULL. */
-extern const char *const guest_way_choices[];
-/* ERR_USAGE where `way` is none of them; NULL is fine. */
+/* ERR_USAGE where `way` is neither; NULL is fine. */
 int guest_way_check(const char *way, struct error *err);
 
 struct guest; /* an open way into a guest; borrows the transport */

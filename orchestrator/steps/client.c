@@ -6,9 +6,16 @@
 
 #include "base/alloc.h"
 
-extern const struct container_client client_nerdctl, client_ctr;
+/* In order of preference. A new client is one file and one name here. */
+#define CLIENTS(row) row(nerdctl) row(ctr)
 
-const struct container_client *const container_clients[] = {&client_nerdctl, &client_ctr, NULL};
+#define DECLARATION(name) extern const struct container_client client_##name;
+#define ADDRESS(name)     &client_##name,
+#define NAME(name)        #name,
+
+CLIENTS(DECLARATION)
+const struct container_client *const container_clients[] = {CLIENTS(ADDRESS) NULL};
+const char *const client_choices[] = {"auto", CLIENTS(NAME) NULL};
 
 int client_has_program(struct exec *x, const char *program, bool *ret, struct error *err)
 {

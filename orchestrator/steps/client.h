@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A client of containerd, as a struct of functions that make its command lines. One file that
- * exports one const struct container_client, one row in client.c. */
+ * exports one const struct container_client, one name in client.c. */
 #ifndef STEPS_CLIENT_H
 #define STEPS_CLIENT_H
 
@@ -37,6 +37,8 @@ struct container_client {
     void (*remove)(const char *space, const char *name, struct strv *ret);
     /* Print the names of the containers that a run made, a line each. */
     void (*list)(const char *space, const char *run_id, struct strv *ret);
+    /* Print the names of containerd's namespaces, a line each. */
+    void (*list_namespaces)(struct strv *ret);
 };
 
 /* Of a shell: print the state of the task "$2" of namespace "$1", in lower case, as containerd has
@@ -48,6 +50,7 @@ struct container_client {
 int client_choose(struct exec *x, const char *name, const struct container_client **ret,
                   struct error *err);
 extern const struct container_client *const container_clients[]; /* ends with NULL */
+extern const char *const client_choices[]; /* "auto" and their names, for a field; ends with NULL */
 
 /* Does the host have the program, for root? That sudo or the shell fails is an error. */
 int client_has_program(struct exec *x, const char *program, bool *ret, struct error *err);

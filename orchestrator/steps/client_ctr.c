@@ -78,6 +78,11 @@ static void list(const char *space, const char *run_id, struct strv *ret)
     strv_printf(ret, "labels.\"%s\"==%s", RUN_LABEL, run_id);
 }
 
+static void list_namespaces(struct strv *ret)
+{
+    strv_push_all(ret, "ctr", "namespaces", "ls", "-q", NULL);
+}
+
 const struct container_client client_ctr = {
     .name = "ctr",
     .start = start,
@@ -88,4 +93,5 @@ const struct container_client client_ctr = {
     .resume = resume,
     .remove = remove_container,
     .list = list,
+    .list_namespaces = list_namespaces,
 };

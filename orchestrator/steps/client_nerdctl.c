@@ -72,6 +72,11 @@ static void list(const char *space, const char *run_id, struct strv *ret)
     strv_printf(ret, "label=%s=%s", RUN_LABEL, run_id);
 }
 
+static void list_namespaces(struct strv *ret)
+{
+    strv_push_all(ret, "nerdctl", "namespace", "ls", "-q", NULL);
+}
+
 const struct container_client client_nerdctl = {
     .name = "nerdctl",
     .start = start,
@@ -83,4 +88,5 @@ const struct container_client client_nerdctl = {
     .resume = resume,
     .remove = remove_container,
     .list = list,
+    .list_namespaces = list_namespaces,
 };

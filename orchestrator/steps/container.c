@@ -15,7 +15,6 @@
 #define POLL_PACE  (100 * NSEC_PER_MSEC)
 #define GUEST_SOON (30 * NSEC_PER_SEC) /* for a guest that is not waited for at any cost */
 
-static const char *const client_choices[] = {"auto", "nerdctl", "ctr", NULL};
 static const char *const guest_choices[] = {"auto", "wait", "skip", NULL};
 
 static const struct field fields[] = {

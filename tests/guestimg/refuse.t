@@ -109,6 +109,8 @@ says 2 'no option `--nope`' inject x --nope
 says 2 '`--put` needs a value' inject x --put
 says 2 '`--keep -1`: a number from 0 to 1000' inject x --keep -1
 says 2 'there is no engine `fast`' inspect "$scratch/image" --engine fast
+says 2 'known: auto, ext4, guestfs' inspect "$scratch/image" --engine fast
+says 2 'did you mean `guestfs`?' inspect "$scratch/image" --engine geustfs
 for bad in "a" ":/b" "a:b" "a:/" "a:/b/" "a:/b/../c" "a:/b//c" "a:/.." "a:/./b" "a:/b/." "a:/."; do
     says 2 "\`--put $bad\`: " inject "$scratch/image" --put "$bad"
 done

@@ -49,6 +49,8 @@ refused 2 "a process compared" '`diagnose --compare [WORKFLOW]` has no option `-
 refused 2 "a host for two" '`diagnose --compare A B` has no option `--host`' -- --compare "$bundle" "$bundle" -H here
 refused 2 "a way that there is not" 'no way into a guest called `bad`' 'known: auto, vsock, console, host' \
     -- 5b1a2c --way bad
+refused 2 "a way whose name is misspelt" 'no way into a guest called `vscok`' 'did you mean `vsock`?' \
+    -- 5b1a2c --way vscok
 is "nothing was written" "$(ls)" kataloop.yaml
 
 # Where the evidence would go, before it is taken.

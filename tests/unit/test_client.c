@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * steps/client: what a client of containerd died of. */
+ * steps/client: which there are, and what one died of. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,9 +32,21 @@ static void only_the_fatal_line_is_left(void **state)
     }
 }
 
+/* What a workflow may name is what there is. */
+static void the_choices_are_the_clients(void **state)
+{
+    (void)state;
+    assert_string_equal(client_choices[0], "auto");
+    size_t n = 0;
+    for (; container_clients[n]; n++)
+        assert_string_equal(client_choices[n + 1], container_clients[n]->name);
+    assert_null(client_choices[n + 1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_choices_are_the_clients),
         cmocka_unit_test(only_the_fatal_line_is_left),
     };
     return cmocka_run_group_tests_name("client", tests, NULL, NULL);
