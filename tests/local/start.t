@@ -77,7 +77,7 @@ if python3 -c 'import jsonschema, yaml' 2>/dev/null; then
     run python3 "$scratch/validate.py" "$top/config/kataloop.schema.json" bad.yaml
     exits "nor a step of no kind" 1
 else
-    echo "# python3-jsonschema or python3-yaml is missing: nothing was held against the schemas"
+    skip "the example and the recipes hold against the schemas" "python3-jsonschema or python3-yaml is missing"
 fi
 
 # --- completion
@@ -106,7 +106,7 @@ for shell in zsh fish; do
         "$kataloop" completion "$shell" >"$scratch/completion.$shell"
         ok "$shell reads it" "$shell" -n "$scratch/completion.$shell"
     else
-        echo "# $shell is missing: its completion was not read"
+        skip "$shell reads it" "there is no $shell"
     fi
 done
 run "$kataloop" completion csh
