@@ -349,6 +349,9 @@ static int succeeded(struct attempt *a, struct error *err)
     if (checkpoint_figures_read(x, c, a->folder, a->watch.guest, a->watch.log, &figures, err) < 0 ||
         forget(x, c, err) < 0 || checkpoint_emit_sample(x, a->step, &figures, err) < 0)
         return -1;
+    if (value_get_bool(a->step->args, "keep", false) &&
+        exec_note(x, err, "the images stay in %s on %s", a->folder, transport_name(x->host)) < 0)
+        return -1;
     bool running = figures.running;
     x->checkpoint.folder = xstrdup(a->folder);
     x->checkpoint.container = (size_t)(c - x->containers);

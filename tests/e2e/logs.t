@@ -52,6 +52,7 @@ cat >>kataloop.yaml <<'YAML'
 YAML
 run "$kataloop" run among_others
 exits "a run to ask about" 0
+has "timed-checkpoint, with its figures" "$out" 'timed-checkpoint: checkpoint, 1 sample' 'median'
 run "$kataloop" logs latest --json
 exits "a run: status 0" 0
 ok "a run: merged in time" in_order < <(lines)

@@ -1,33 +1,45 @@
 #!/usr/bin/env bash
-# The recipes that follow CRIU, and those that run it by hand.
+# A checkpoint whose images stay, the recipes that follow CRIU, and those that run it by hand.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 use_lab
 project "$scratch/project"
 cat >>kataloop.yaml <<'YAML'
-  monitor: {host: lab, steps: [{recipe: monitor-criu, with: {client: ctr, stall_after: 40s}}]}
+  kept: {host: lab, steps: [{recipe: basic-checkpoint, with: {client: ctr, stall_after: 40s, keep: true}}]}
+  monitor:
+    host: lab
+    steps: [{recipe: monitor-criu, with: {client: ctr, stall_after: 40s, processes: "PID|containerd-shim"}}]
   async: {host: lab, steps: [{recipe: async-checkpoint, with: {client: ctr, stall_after: 90s, deadline: 30s}}]}
   manual: {host: lab, steps: [{recipe: manual-criu, with: {client: ctr}}]}
   both: {host: lab, steps: [{recipe: compare-manual-agent, repeat: 1, with: {client: ctr, stall_after: 40s}}]}
   nobody: {host: lab, steps: [{recipe: manual-criu, with: {client: ctr, process: no such process}}]}
 YAML
 
+run "$kataloop" run kept
+exits "basic-checkpoint" 0
+folder=$(sed -n 's/.* the images stay in \(.*\) on lab$/\1/p' <<<"$out")
+ok "its images are there, where that is asked for" on_host sh -c "ls '$folder'/images/*.img && rm -r '$folder'"
+
 run "$kataloop" run monitor
 exits "monitor-criu" 0
 has "shows CRIU's log" "$out" 'Parasite syscall_ip at' 'Dumping finished successfully'
 has "and keeps the guest's processes" "$out" 'saved processes.txt'
+is "those that were asked for" \
+    "$(grep -cv 'PID\|containerd-shim' "$KATALOOP_STATE_DIR/runs/latest/artifacts/processes.txt")" 0
 
-# A CRIU that is held stands for whatever hangs.
-"$kataloop" run async >"$scratch/out" 2>"$scratch/err" </dev/null &
+# CRIU is held, so that nothing moves and only the deadline ends it.
+"$kataloop" run async >out 2>err </dev/null &
 pid=$!
-ok "async-checkpoint: in the middle of it" wait_on_host 120 pkill -STOP -x criu
+ok "async-checkpoint begins" wait_on_host 120 pkill -STOP -x criu
 status=0
 wait "$pid" || status=$?
-out=$(<"$scratch/out") err=$(<"$scratch/err")
-exits "async-checkpoint: ends at its deadline" 1
-has "async-checkpoint: says so" "$err" 'error: checkpoint: ' 'timed out' "hint: the step's \`timeout\` is 30.0 s"
-has "async-checkpoint: keeps the processes of before it" "$out" 'saved processes-before.txt'
-ok "async-checkpoint: no CRIU is left" not on_host pgrep -x criu
+out=$(<out) err=$(<err)
+exits "async-checkpoint ends at its deadline" 1
+has "which is said" "$err" 'error: checkpoint: ' 'timed out' "hint: the step's \`timeout\` is 30.0 s"
+has "and has kept the processes before" "$out" 'saved processes-before.txt'
+ok "no CRIU is left" not on_host pgrep -x criu
+is "no cgroup is left frozen" \
+    "$(on_host sh -c 'grep -l "^frozen 1" -r /sys/fs/cgroup --include=cgroup.events 2>/dev/null')" ""
 
 run "$kataloop" run manual
 exits "manual-criu" 0

@@ -4,7 +4,7 @@
 # shellcheck source=../e2e/lib.sh
 . "$(dirname "$0")/../e2e/lib.sh"
 
-mkdir -p "$scratch/project/src/agent/src" "$scratch/project/src/runtime" "$scratch/workspace"
+mkdir -p "$scratch/project/src/agent/src" "$scratch/project/src/runtime" "$scratch/workspace" "$scratch/bin"
 cd "$scratch/project" || exit
 echo one >src/agent/src/container.rs
 echo other >src/agent/src/other.rs
@@ -12,7 +12,7 @@ printf 'shim: shim.in\n\tcp shim.in shim\n' >src/runtime/Makefile
 echo text >src/runtime/shim.in
 cat >kataloop.yaml <<YAML
 version: 1
-hosts: {here: {ssh: local, workspace: $scratch/workspace}}
+hosts: {here: {ssh: local, workspace: $scratch/workspace, become: none}}
 builds:
   runtime: {sync: src/runtime/, dir: src/runtime, run: make, output: shim}
 workflows:
@@ -21,6 +21,12 @@ workflows:
     steps:
       - sync: src/agent/src/container.rs
       - build: runtime
+  tree:
+    host: here
+    steps: [{recipe: process-tree, with: {container: 5b1a2c, processes: "page-lookalik[e]"}}]
+  logs:
+    host: here
+    steps: [{recipe: agent-logs, with: {pattern: asked, unit: other.service, lines: 1, since: today}}]
 YAML
 
 run "$kataloop" run
@@ -31,6 +37,36 @@ echo two >src/agent/src/container.rs
 run "$kataloop" run
 has "an edit of the file sends it, and no more" "$out" "1 of 1 files sent" "sync src/runtime/: skipped"
 is "it is the new one" "$(<"$scratch/workspace/src/agent/src/container.rs")" two
+
+# Recipes: what is typed after `grep -E` and `journalctl` on the page. One container, which has no virtual
+# machine, and a journal that says what it was asked.
+cat >"$scratch/bin/ctr" <<'SH'
+#!/bin/sh
+case "$*" in
+*" ls -q") echo 5b1a2c ;;
+*info*) echo '{"Runtime":{"Name":"io.containerd.runc.v2"}}' ;;
+esac
+SH
+printf '#!/bin/sh\nprintf "%%s\\n" before "asked: $*" behind\n' >"$scratch/bin/journalctl"
+chmod +x "$scratch/bin/ctr" "$scratch/bin/journalctl"
+export PATH=$scratch/bin:$PATH HOME=$scratch SHELL=/bin/sh
+echo "PATH=$scratch/bin:\$PATH" >"$HOME/.profile" # a login shell sets it anew
+(exec -a page-lookalike sleep 300) &
+lookalike=$!
+wait_for 10 grep -q page-lookalike "/proc/$lookalike/cmdline"
+run "$kataloop" run tree
+exits "the processes that a pattern names" 0
+is "are shown, and none that looks for them" \
+    "$(sed 's/.* page-lookalike/page-lookalike/' "$KATALOOP_STATE_DIR/runs/latest/artifacts/processes.txt")" "page-lookalike 300"
+kill "$lookalike"
+run "$kataloop" run tree
+exits "a pattern that names none" 0
+has "is said" "$out" 'no process matches page-lookalik[e]'
+run "$kataloop" run logs
+exits "lines of the journal" 0
+has "are those of the unit and the time that were asked for" "$out" \
+    'asked: --no-pager --quiet --output short-precise --since today _SYSTEMD_UNIT=other.service + SYSLOG_IDENTIFIER=kata'
+ok "and no others" not grep -q 'before\|behind' <<<"$out"
 
 cd "$top" || exit
 dead=''
