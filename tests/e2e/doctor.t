@@ -1,23 +1,12 @@
 #!/usr/bin/env bash
-# What the doctor says of the lab: healthy, and with one fault planted for each check.
+# What the doctor says of the lab: healthy, and with faults planted. Each check with a fault of its own is
+# in local/doctor.t.
 . "$(dirname "$0")/lib.sh"
 use_lab
 project "$scratch/project"
 
 # examine [HOST]: the doctor's word, as JSON, in $out.
 examine() { run "$kataloop" doctor --json "$@"; }
-
-# says NAME ID VERDICT [PART…]: of a check, with what its detail or remedy says.
-says() {
-    local name=$1 id=$2 verdict=$3 line
-    shift 3
-    line=$(python3 -c '
-import json, sys
-for c in json.loads(sys.argv[1])["checks"]:
-    if c["id"] == sys.argv[2]:
-        print(c["verdict"], "|", c["detail"], "|", c.get("remedy", ""))' "$out" "$id")
-    has "$name" "$line" "$verdict |" "$@"
-}
 
 # plant PROGRAM SCRIPT: that text as /usr/local/sbin/PROGRAM, which root finds first.
 planted=()
@@ -50,10 +39,10 @@ examine
 exits "healthy: nothing fails" 0
 for id in ssh rsync-here connection root rsync-there workspace clock containerd client kata image \
     console criu space-workspace space-image space-cache space-checkpoints; do
-    says "healthy: $id" "$id" ok
+    doctor_says "healthy: $id" "$id" ok
 done
-says "healthy: the shim is unknown before a checkpoint" shim unknown "only a checkpoint can tell"
-says "healthy: CRIU was asked in the guest" criu ok "Version:" "guest of doctor"
+doctor_says "healthy: the shim is unknown before a checkpoint" shim unknown "only a checkpoint can tell"
+doctor_says "healthy: CRIU was asked in the guest" criu ok "Version:" "guest of doctor"
 run "$kataloop" doctor
 has "for people: a line each" "$out" "ok       connection" "do: run a workflow with a checkpoint"
 on_host nerdctl rm -f doctor >/dev/null
@@ -71,15 +60,15 @@ on_host date -s '+1 hour' >/dev/null
 sed -i 's,path: auto,path: /opt/none.img,' kataloop.yaml
 examine
 exits "faults: status 1" 1
-says "no rsync there" rsync-there fail "install rsync"
-says "an old nerdctl" client fail "2.1.6 knows no checkpoints" "nerdctl 2.2"
-says "the console is off" console warn "debug_console_enabled = true" "/root/kata.toml"
-says "upstream's shim" shim fail "not implemented" "patched"
-says "the workspace cannot be written" workspace warn "cannot write" chown
-says "the clocks differ" clock warn ahead timedatectl
-says "no such image" image fail "/opt/none.img" "set \`path\` of the image"
-says "no image, no word about its space" space-image unknown
-says "no container, no word about CRIU" criu unknown "ask again while one runs"
+doctor_says "no rsync there" rsync-there fail "install rsync"
+doctor_says "an old nerdctl" client fail "2.1.6 knows no checkpoints" "nerdctl 2.2"
+doctor_says "the console is off" console warn "debug_console_enabled = true" "/root/kata.toml"
+doctor_says "upstream's shim" shim fail "not implemented" "patched"
+doctor_says "the workspace cannot be written" workspace warn "cannot write" chown
+doctor_says "the clocks differ" clock warn ahead timedatectl
+doctor_says "no such image" image fail "/opt/none.img" "set \`path\` of the image"
+doctor_says "no image, no word about its space" space-image unknown
+doctor_says "no container, no word about CRIU" criu unknown "ask again while one runs"
 unplant
 on_host rm -f /usr/local/bin/rsync /root/kata.toml
 on_host chown ubuntu: "$LAB_WORKSPACE"
@@ -91,9 +80,9 @@ on_host mv "$LAB_WORKSPACE" "$LAB_WORKSPACE.away"
 on_host systemctl stop containerd
 examine
 exits "more faults: status 1" 1
-says "containerd is down" containerd fail "does not answer" "systemctl status containerd"
-says "no Kata" kata fail "no kata-runtime" "install Kata"
-says "no workspace" workspace fail "no folder $LAB_WORKSPACE"
+doctor_says "containerd is down" containerd fail "does not answer" "systemctl status containerd"
+doctor_says "no Kata" kata fail "no kata-runtime" "install Kata"
+doctor_says "no workspace" workspace fail "no folder $LAB_WORKSPACE"
 on_host mv /root/kata-runtime /root/containerd-shim-kata-v2 /usr/local/bin
 on_host mv "$LAB_WORKSPACE.away" "$LAB_WORKSPACE"
 on_host systemctl start containerd
@@ -103,13 +92,13 @@ on_host systemctl start containerd
 sed -i "s,ssh: kata-lab,ssh: pwuser@kata-lab," kataloop.yaml
 examine
 exits "sudo wants a password: status 1" 1
-says "sudo wants a password" root fail "password is required" NOPASSWD
-says "what needs root is unknown" containerd unknown "root would have to ask"
+doctor_says "sudo wants a password" root fail "password is required" NOPASSWD
+doctor_says "what needs root is unknown" containerd unknown "root would have to ask"
 
 examine nowhere
 exits "a host that is not in the file: usage" 2
 printf 'version: 1\nhosts: {gone: {ssh: "127.0.0.1:1"}}\nworkflows: {w: {host: gone, steps: [run: "true"]}}\n' >kataloop.yaml
 examine
 exits "nobody listens: status 5" 5
-says "nobody listens" connection fail "Connection refused"
-says "nothing more can be asked" containerd unknown "no connection"
+doctor_says "nobody listens" connection fail "Connection refused"
+doctor_says "nothing more can be asked" containerd unknown "no connection"
