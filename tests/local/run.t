@@ -179,6 +179,19 @@ has "where it is called makes no difference" "$out" "
   $project
 "
 
+# A save during a run starts the next one.
+workflow 'sync: src/' "{name: wait, run: \"until [ -e $work/go ]; do sleep 0.1; done; cat src/a\"}"
+"$kataloop" watch >"$scratch/said" 2>&1 &
+pid=$!
+runs() { test "$(grep -c '^run .*: ok' "$scratch/said")" -ge "$1"; }
+ok "a watched run waits for something" wait_for 20 grep -q '^\[2\] wait$' "$scratch/said"
+echo 'saved meanwhile' >src/a
+touch "$work/go"
+ok "a save during a run starts the next one" wait_for 20 runs 2
+is "which has it, and the first has not" "$(grep -c '^  saved meanwhile$' "$scratch/said")" 1
+kill -INT "$pid"
+wait "$pid"
+
 # A watch that nobody reads of any more.
 workflow 'run: echo seen'
 run bash -c 'timeout 20 "$0" watch | head -n 1; exit "${PIPESTATUS[0]}"' "$kataloop"

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Watched trees: a save is seen wherever it is made, and nothing else is. */
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -151,6 +154,33 @@ static void does_not_see_what_came_and_went(void **state)
     assert_quiet(t, since);
 }
 
+/* A save of many files, and an editor that takes its time between them. */
+static void what_comes_in_pieces_is_one_save(void **state)
+{
+    (void)state;
+    char since[SHA256_HEX_SIZE], before[SHA256_HEX_SIZE], path[] = "src/many-0";
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_trees struct trees *t = watched(since);
+    memcpy(before, since, sizeof(before));
+    pid_t child = fork();
+    assert_true(child >= 0);
+    for (; child == 0 && path[9] <= '9'; path[9]++) {
+        put(path, "piece");
+        (void)poll(NULL, 0, 10);
+    }
+    if (child == 0)
+        _exit(0);
+    if (trees_wait(t, since, 50 * SETTLE, deadline_in(10 * NSEC_PER_SEC), &err) < 0)
+        fail_msg("%s", err.message);
+    assert_string_not_equal(since, before);
+    assert_quiet(t, since);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    for (path[9] = '0'; path[9] <= '9'; path[9]++)
+        drop(path);
+}
+
 static void move(const char *name, const char *other)
 {
     cleanup_free char *from = path_join(folder, name);
@@ -230,6 +260,7 @@ int main(void)
         cmocka_unit_test(sees_saves_in_folders_that_came_later),
         cmocka_unit_test(does_not_see_the_excluded_nor_what_is_beside),
         cmocka_unit_test(does_not_see_what_came_and_went),
+        cmocka_unit_test(what_comes_in_pieces_is_one_save),
         cmocka_unit_test(waits_for_what_is_not_there),
         cmocka_unit_test(waits_for_what_went_away),
     };
