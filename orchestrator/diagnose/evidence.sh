@@ -177,9 +177,12 @@ first 8 children "$children"
 
 # --- their files -------------------------------------------------------------------------------
 
-files='' tasks=''
+files='' tasks='' threaded=''
+for this in $targets $crius $agents $parents; do
+    add threaded "$this"
+done
 set +f
-for this in $targets $crius $agents; do
+for this in $threaded; do
     n=0
     for task in /proc/"$this"/task/[0-9]*; do
         [ "$n" -lt 16 ] || break

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Taking the evidence, on this machine: what is in it, what is hidden, what cannot be had. */
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -124,6 +125,48 @@ static void a_process_is_in_it_and_its_secrets_are_not(void **state)
     assert_non_null(bundle_find(&b, "freezers"));
     assert_non_null(bundle_find(&b, "host: versions"));
     assert_true(text.len < 512 * 1024);
+}
+
+struct second_thread {
+    pid_t id;
+    int said, end[2]; /* its id has come; closed: it ends */
+};
+
+static void *run_second_thread(void *data)
+{
+    struct second_thread *t = data;
+    char byte;
+    t->id = gettid();
+    close(t->said);
+    (void)!read(t->end[0], &byte, 1);
+    return NULL;
+}
+
+/* What has started CRIU may hold a lock in another thread, whatever it is called. */
+static void the_threads_of_a_parent_are_in_it(void **state)
+{
+    (void)state;
+    struct second_thread t;
+    pthread_t thread;
+    int said[2];
+    char byte;
+    assert_int_equal(pipe2(said, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(t.end, O_CLOEXEC), 0);
+    t.said = said[1];
+    assert_int_equal(pthread_create(&thread, NULL, run_second_thread, &t), 0);
+    assert_int_equal(read(said[0], &byte, 1), 0);
+    pid_t pid = start_target(NULL, NULL, "criu");
+    const struct diagnose_spec spec = {.target_pid = pid};
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    cleanup_bundle struct bundle b = BUNDLE_INIT;
+    take(&spec, NULL, &text, &b);
+    end_target(pid);
+    close(t.end[1]);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    close(t.end[0]);
+    close(said[0]);
+    assert_true(bundle_process(&b, getpid())->roles & PROCESS_PARENT);
+    assert_non_null(bundle_find(&b, "/proc/%d/task/%d/status", getpid(), t.id));
 }
 
 /* Neither what has a secret's name in its value, nor what has one on the command line. */
@@ -357,6 +400,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_process_is_in_it_and_its_secrets_are_not),
+        cmocka_unit_test(the_threads_of_a_parent_are_in_it),
         cmocka_unit_test(secrets_within_values_and_arguments_are_hidden),
         cmocka_unit_test(arguments_that_look_like_a_header_are_only_arguments),
         cmocka_unit_test(it_is_known_how_long_the_log_is_silent),
