@@ -37,6 +37,11 @@ steps_of() {
     namespace) workflow 'container: {image: busybox, client: ctr, namespace: elsewhere}' 'run: sleep 4003 & wait' ;;
     checkpoint) workflow "$container" 'checkpoint: {stall_after: 60s}' ;;
     evidence) workflow "$container" 'checkpoint: {stall_after: 5s}' ;;
+    restore)
+        workflow 'container: {image: busybox, client: nerdctl, runtime: io.containerd.runc.v2}' \
+            'checkpoint: {leave_running: false, stall_after: 60s}' 'restore: true'
+        ;;
+    criu) workflow "$container" 'criu: ""' ;;
     guest) workflow "$container" 'guest: sleep 4002' ;;
     run) workflow 'run: sleep 4003 & wait' ;;
     esac
@@ -53,6 +58,8 @@ middle_of() {
     checkpoint) shows='pgrep -x criu' ;;
     # CRIU is held, so that nothing moves.
     evidence) shows="pkill -STOP -x criu; pgrep -f 'mar[k]=.1 space=.2 id='" ;;
+    restore) shows="pgrep -f '^nerdctl.* start '" ;;
+    criu) shows='pkill -STOP -x criu' ;; # it would be done in a moment
     guest) shows="pgrep -xf 'sleep 4002'" ;;
     namespace | run) shows="pgrep -xf 'sleep 4003'" ;;
     esac
@@ -68,7 +75,7 @@ pgrep -a '^(rsync|nerdctl|criu|guestimg|qemu-system.*|containerd-shim.*)\$'
 pgrep -axf 'sleep 400[123]'
 ctr containers ls -q
 ctr -n elsewhere containers ls -q
-ls -d /var/tmp/kataloop-* /tmp/criu-checkpoint-*
+ls -d /var/tmp/kataloop-* /tmp/kataloop-* /tmp/criu-checkpoint-*
 find $there -name '.*'
 find $there -name "guest.img.guestimg-*" -o -name "guest.img.kept-*"
 grep -l '^frozen 1' -r /sys/fs/cgroup --include=cgroup.events
@@ -107,14 +114,14 @@ ctr=$(on_host sh -c 'command -v ctr')
 is "nothing is there to begin with" "$(traces)" ""
 
 # shellcheck disable=SC2206 # names of kinds, to try some alone
-kinds=(${KINDS:-sync build inject restart container checkpoint evidence guest run})
+kinds=(${KINDS:-sync build inject restart container checkpoint evidence restore criu guest run})
 for kind in "${kinds[@]}"; do
     begin "$kind"
     kill -INT "$pid"
     ended
     exits "Ctrl-C in $kind: exit status" 130
     has "Ctrl-C in $kind: is said" "$err$out" "${kind/evidence/checkpoint}" interrupted
-    case $kind in container | checkpoint | evidence | guest)
+    case $kind in container | checkpoint | evidence | restore | criu | guest)
         has "Ctrl-C in $kind: what was undone is said" "$out" 'undone: container kataloop-'
         ;;
     esac
