@@ -3,6 +3,7 @@
 #include "doctor/doctor.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -46,6 +47,24 @@ static int examine(struct invocation *inv, struct doctor *d, struct error *err)
     return result;
 }
 
+/* What the host is needed for: the default workflow, where it runs there, or the first that does.
+ * NULL: there is none, or what is wrong with it is for `plan` to tell. */
+static struct plan *plan_at_hand(const struct session *s)
+{
+    const struct value *workflows = s->file ? value_get(s->file->root, "workflows") : NULL;
+    for (size_t i = 0; workflows && i <= workflows->len; i++) {
+        cleanup_diagnostics struct diagnostics problems = DIAGNOSTICS_INIT;
+        cleanup_error struct error unheard = ERROR_INIT;
+        struct plan *plan = NULL;
+        const char *name = i > 0 ? workflows->keys[i - 1] : NULL;
+        if (plan_make(s->file, name, &plan, &problems, &unheard) == 0 &&
+            strcmp(plan->host_name, s->host_name) == 0)
+            return plan;
+        plan_free(plan);
+    }
+    return NULL;
+}
+
 static int run(struct invocation *inv, struct error *err)
 {
     cancel_install();
@@ -61,6 +80,7 @@ static int run(struct invocation *inv, struct error *err)
     if (session_open_host(inv, &s, err) < 0 || store_open_copy(NULL, &store, err) < 0 ||
         transport_open(&this_machine, &here, err) < 0)
         return -1;
+    s.plan = plan_at_hand(&s);
     int64_t start = clock_now();
     int connected = session_connect(&s, &host, &unreached);
     if (connected < 0 && unreached.code == ERR_INTERRUPTED) {
@@ -78,6 +98,7 @@ static int run(struct invocation *inv, struct error *err)
         .host_name = s.host_name,
         .host_entry = s.host,
         .entries = entries,
+        .plan = s.plan,
         .store = store,
     };
     int result = examine(inv, &d, err);
@@ -93,6 +114,7 @@ const struct verb verb_doctor = {
     .help = "see what this machine and a host need, and how to get it",
     .about =
         "HOST is one of the workflow file; without a file, what ssh takes. Nothing is changed.\n"
+        "What is needed is what the default workflow needs, or the first one of that host.\n"
         "Exit status 1 where a check fails, 5 where the host could not be reached.",
     .options = options,
     .max_args = 1,

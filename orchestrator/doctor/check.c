@@ -40,6 +40,17 @@ int check_advise(struct check_result *f, const char *fmt, ...)
     return 0;
 }
 
+const char *doctor_argument(const struct doctor *d, const char *kind, const char *key, size_t *at)
+{
+    while (d->plan && *at < d->plan->len) {
+        const struct plan_step *s = d->plan->steps[(*at)++];
+        const char *text = strcmp(s->kind->name, kind) == 0 ? value_get_string(s->args, key) : NULL;
+        if (text)
+            return text;
+    }
+    return NULL;
+}
+
 int doctor_ask(struct transport *t, bool become, const struct strv *argv, struct run_result *ret,
                struct error *err)
 {

@@ -8,6 +8,7 @@
 enum check_needs {
     NEEDS_HOST = 1 << 0, /* unknown where the host could not be reached */
     NEEDS_ROOT = 1 << 1, /* unknown where commands cannot be run as root there */
+    OF_KATA = 1 << 2,    /* not asked where the workflow at hand has nothing to do with Kata */
 };
 
 struct check {
@@ -25,6 +26,10 @@ int check_say(struct check_result *f, enum verdict v, const char *fmt, ...)
 /* What to do about it. Returns 0. */
 int check_advise(struct check_result *f, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* The argument `key` of the next step of a kind in the workflow at hand, from the step *at on,
+ * which is moved behind it. NULL: there is none any more. */
+const char *doctor_argument(const struct doctor *d, const char *kind, const char *key, size_t *at);
 
 /* Run a command; no exit status is an error. `become`: as root. */
 int doctor_ask(struct transport *t, bool become, const struct strv *argv, struct run_result *ret,

@@ -32,21 +32,37 @@ int check_containerd(struct doctor *d, struct check_result *f, struct error *err
                            "reset-failed containerd` where it was started too often");
 }
 
+/* That of all containers of the workflow at hand; "auto": whichever there is. */
+static const char *named_client(const struct doctor *d)
+{
+    const char *named = NULL;
+    size_t at = 0;
+    for (const char *name; (name = doctor_argument(d, "container", "client", &at)); named = name)
+        if (named && strcmp(named, name) != 0)
+            return "auto";
+    return named ? named : "auto";
+}
+
 int check_client(struct doctor *d, struct check_result *f, struct error *err)
 {
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    const char *named = named_client(d);
+    bool any = strcmp(named, "auto") == 0;
     if (doctor_ask_script(d->host, true,
-                          "if command -v nerdctl >/dev/null; then nerdctl --version; "
-                          "elif command -v ctr >/dev/null; then echo ctr; fi",
-                          NULL, &r, err) < 0)
+                          "has() { [ \"$1\" != \"$2\" ] && command -v \"$3\" >/dev/null; }; "
+                          "if has \"$1\" ctr nerdctl; then nerdctl --version; "
+                          "elif has \"$1\" nerdctl ctr; then echo ctr; fi",
+                          named, &r, err) < 0)
         return -1;
     cleanup_free char *said = doctor_first_line(&r.out);
     if (!*said) {
-        check_say(f, VERDICT_FAIL, "there is neither nerdctl nor ctr");
-        return check_advise(f, "install nerdctl 2.2 or later there");
+        check_say(f, VERDICT_FAIL, "there is %s%s", any ? "neither nerdctl nor ctr" : "no ",
+                  any ? "" : named);
+        return check_advise(f, "install nerdctl 2.2 or later there%s",
+                            any ? "" : ", or set `client` of the steps to one that is there");
     }
     if (strcmp(said, "ctr") == 0)
-        return check_say(f, VERDICT_OK, "ctr, which can checkpoint; no nerdctl");
+        return check_say(f, VERDICT_OK, "ctr, which can checkpoint%s", any ? "; no nerdctl" : "");
     int version = doctor_version_in(said);
     if (version < 0)
         return check_say(f, VERDICT_UNKNOWN, "%s", said);

@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "base/error.h"
+#include "plan/plan.h"
 #include "results/store.h"
 #include "transport/transport.h"
 #include "workflow/value.h"
@@ -35,6 +36,7 @@ struct doctor {
     const char *host_name;
     const struct value *host_entry; /* of the workflow file; NULL: none */
     const struct value *entries;    /* the workflow file's, for this host; NULL: no file */
+    const struct plan *plan;        /* of the workflow at hand; NULL: none, all is looked at */
     struct store *store;            /* what was seen of the host before; NULL: nothing */
 
     /* What the checks find for one another. */

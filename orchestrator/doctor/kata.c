@@ -41,12 +41,17 @@ int check_kata(struct doctor *d, struct check_result *f, struct error *err)
     return check_say(f, VERDICT_OK, "kata-runtime %s", text ? text : "of an unknown version");
 }
 
-/* The first image of the workflow file; one with the path "auto" is Kata's own. NULL: not known. */
+/* That which the workflow at hand changes, else the first of the file; one with the path "auto" is
+ * Kata's own. NULL: not known. */
 static char *image_path(const struct doctor *d)
 {
     const struct value *images = value_get(d->entries, "images");
-    const char *path =
-        images && images->len > 0 ? value_get_string(images->items[0], "path") : "auto";
+    size_t at = 0;
+    const char *name = doctor_argument(d, "inject", "image", &at);
+    const struct value *image = name                        ? value_get(images, name)
+                                : images && images->len > 0 ? images->items[0]
+                                                            : NULL;
+    const char *path = image ? value_get_string(image, "path") : "auto";
     if (path && strcmp(path, "auto") != 0) {
         const char *workspace = value_get_string(d->host_entry, "workspace");
         return path_join(workspace ? workspace : ".", path);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The checks, in the order they are asked and shown: later ones use what earlier ones found. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/text.h"
@@ -17,20 +18,39 @@ static const struct check checks[] = {
     {"clock", "clock", NEEDS_HOST, check_clock},
     {"containerd", "containerd", NEEDS_HOST | NEEDS_ROOT, check_containerd},
     {"client", "container client", NEEDS_HOST | NEEDS_ROOT, check_client},
-    {"kata", "Kata runtime", NEEDS_HOST | NEEDS_ROOT, check_kata},
-    {"shim", "shim's checkpoint", NEEDS_HOST | NEEDS_ROOT, check_shim},
-    {"image", "guest image", NEEDS_HOST | NEEDS_ROOT, check_image},
-    {"console", "debug console", NEEDS_HOST | NEEDS_ROOT, check_console},
-    {"criu", "CRIU in the guest", NEEDS_HOST | NEEDS_ROOT, check_criu},
+    {"kata", "Kata runtime", NEEDS_HOST | NEEDS_ROOT | OF_KATA, check_kata},
+    {"shim", "shim's checkpoint", NEEDS_HOST | NEEDS_ROOT | OF_KATA, check_shim},
+    {"image", "guest image", NEEDS_HOST | NEEDS_ROOT | OF_KATA, check_image},
+    {"console", "debug console", NEEDS_HOST | NEEDS_ROOT | OF_KATA, check_console},
+    {"criu", "CRIU in the guest", NEEDS_HOST | NEEDS_ROOT | OF_KATA, check_criu},
     {"space-workspace", "space: workspace", NEEDS_HOST, check_space_workspace},
-    {"space-image", "space: guest image", NEEDS_HOST | NEEDS_ROOT, check_space_image},
+    {"space-image", "space: guest image", NEEDS_HOST | NEEDS_ROOT | OF_KATA, check_space_image},
     {"space-cache", "space: cache", NEEDS_HOST, check_space_cache},
     {"space-checkpoints", "space: checkpoints", NEEDS_HOST, check_space_checkpoints},
 };
 
+/* It changes a guest image, starts a container with Kata's runtime, or does not say. */
+static bool is_of_kata(const struct doctor *d)
+{
+    size_t at = 0;
+    bool other = false;
+    if (doctor_argument(d, "inject", "image", &at))
+        return true;
+    at = 0;
+    for (const char *runtime; (runtime = doctor_argument(d, "container", "runtime", &at));) {
+        if (strstr(runtime, "kata"))
+            return true;
+        other = true;
+    }
+    return !other;
+}
+
 static int ask(struct doctor *d, const struct check *c, struct check_result *f, struct error *err)
 {
     cleanup_error struct error failure = ERROR_INIT;
+    if ((c->needs & OF_KATA) && !is_of_kata(d))
+        return check_say(f, VERDICT_OK, "not needed: workflow `%s` has no Kata container",
+                         d->plan->workflow);
     if ((c->needs & NEEDS_HOST) && !d->host)
         return check_say(f, VERDICT_UNKNOWN, "there is no connection");
     if ((c->needs & NEEDS_ROOT) && !d->root)

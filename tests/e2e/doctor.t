@@ -5,9 +5,6 @@
 use_lab
 project "$scratch/project"
 
-# examine [HOST]: the doctor's word, as JSON, in $out.
-examine() { run "$kataloop" doctor --json "$@"; }
-
 # plant PROGRAM SCRIPT: that text as /usr/local/sbin/PROGRAM, which root finds first.
 planted=()
 plant() {
