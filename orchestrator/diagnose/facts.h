@@ -9,9 +9,9 @@
 #include "diagnose/bundle.h"
 
 struct fact {
-    char *what, *value; /* owned */
-    int weight;
-    const char *why; /* static; may be NULL */
+    char *what, *value; /* "target: frozen", "yes"; owned */
+    int weight;         /* how much a difference can matter: the higher comes first */
+    const char *why;    /* it can; static, may be NULL */
 };
 
 struct facts {
@@ -25,6 +25,7 @@ struct facts {
     }
 #define cleanup_facts __attribute__((cleanup(facts_release)))
 
+/* *ret is the caller's (facts_release). */
 void facts_make(const struct bundle *b, struct facts *ret);
 const struct fact *facts_find(const struct facts *f, const char *what); /* NULL: not there */
 void facts_release(struct facts *f);

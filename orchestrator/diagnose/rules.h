@@ -22,12 +22,15 @@ extern const struct rule *const rules[]; /* ends with NULL */
 
 /* --- for checks: add a finding, then say more of it ------------------------------------------ */
 
+/* A cause, as a title; borrowed from `out`, until the next one is added. */
 struct finding *finding_add(struct findings *out, const struct rule *r, enum certainty certainty,
                             const char *title, ...) __attribute__((format(printf, 4, 5)));
+/* Why it is one. */
 void finding_explain(struct finding *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* In words, and as a command (NULL: none). */
 void finding_remedy(struct finding *f, const char *command, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* What would show that it is not. */
 void finding_refute(struct finding *f, const char *text);
 /* A line that shows it; one that is nowhere adds nothing. */
 void finding_show(struct finding *f, struct spot at);

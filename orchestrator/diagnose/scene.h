@@ -54,6 +54,7 @@ struct scene {
     struct spot client_alive; /* a client that is still at it with this container, on the host */
 };
 
+/* *ret is the caller's (scene_release); the bundle has to outlive it. */
 void scene_make(const struct bundle *b, struct scene *ret);
 void scene_release(struct scene *s);
 #define cleanup_scene __attribute__((cleanup(scene_release)))

@@ -41,10 +41,12 @@ struct step_state {
 #define cleanup_step_state __attribute__((cleanup(step_state_release)))
 void step_state_release(struct step_state *s);
 
+/* *ret is the caller's, and empty where nothing is kept under `key` (plan_step.key). */
 int store_state_get(struct store *s, const char *key, struct step_state *ret, struct error *err);
 /* Add, or replace. No member may be NULL. */
 int store_state_put(struct store *s, const char *key, const struct step_state *state,
                     struct error *err);
+/* Fine where nothing is kept. */
 int store_state_forget(struct store *s, const char *key, struct error *err);
 
 /* --- runs: written by sink_store.c ----------------------------------------------------------- */
@@ -84,14 +86,17 @@ struct store_artifact {
     int64_t bytes;
 };
 
+/* A run that begins; then its end: `outcome` as above, `error` NULL where there is none. */
 int store_add_run(struct store *s, const struct store_run *run, struct error *err);
 int store_end_run(struct store *s, const char *id, const char *outcome, const char *error,
                   int64_t duration_ns, struct error *err);
 /* Insert, or replace the row of the same run and index. */
 int store_put_step(struct store *s, const char *run, const struct store_step *step,
                    struct error *err);
+/* One metric of one sample. */
 int store_add_sample(struct store *s, const char *run, const struct store_sample *sample,
                      struct error *err);
+/* A file that the run has kept. */
 int store_add_artifact(struct store *s, const char *run, const struct store_artifact *artifact,
                        struct error *err);
 /* A container that the run has made: its name, and containerd's id of it. */
@@ -118,6 +123,8 @@ void store_runs_free(struct store_run *runs, size_t n);
 int store_find_run(struct store *s, const char *name, struct store_run *ret, struct error *err);
 void store_run_release(struct store_run *run);
 
+/* What there is of a run, named by its id: steps by index, samples and artifacts in the order they
+ * came. Each list is freed by the function below it. */
 int store_steps(struct store *s, const char *run, struct store_step **ret, size_t *ret_n,
                 struct error *err);
 void store_steps_free(struct store_step *steps, size_t n);

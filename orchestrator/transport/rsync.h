@@ -13,7 +13,7 @@ struct rsync_job {
     const struct strv *exclude; /* rsync patterns; NULL: none */
     bool delete_extra;          /* remove on the host what is not here (never what is excluded) */
     bool become;                /* the receiving rsync runs as root */
-    bool dry_run;
+    bool dry_run;               /* count what would be sent, and send nothing */
 };
 
 struct rsync_stats {
@@ -28,6 +28,8 @@ struct rsync_stats {
 /* Called for each line "path sent" and with the share done (0…100, -1: not known); may be NULL. */
 typedef void rsync_progress(void *data, const char *path, int percent);
 
+/* Sync over the connection that is open, by the rsync of both ends; folders above `to` are made.
+ * What rsync itself says is in the error. */
 int rsync_run(struct transport *t, const struct rsync_job *job, int64_t deadline,
               rsync_progress *progress, void *progress_data, struct rsync_stats *ret,
               struct error *err);

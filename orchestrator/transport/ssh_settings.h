@@ -19,6 +19,9 @@ struct ssh_settings {
     char *jump;              /* hosts to go through, "a,b"; NULL: none */
 };
 
+/* What `ssh -G` says of the destination, with what the workflow file sets in front of it; without
+ * ssh, what the destination says by itself and OpenSSH's defaults. ERR_USAGE where ssh refuses its
+ * configuration. */
 int ssh_settings_read(const struct host_spec *spec, struct ssh_settings *ret, struct error *err);
 void ssh_settings_release(struct ssh_settings *s);
 

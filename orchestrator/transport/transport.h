@@ -87,6 +87,8 @@ struct exit_status {
 /* "exit status 2", "ended by SIGKILL". The caller frees it. */
 char *exit_status_format(const struct exit_status *status);
 
+/* Start it. A program that is not there is no failure of this: it ends with 127, a folder with 126,
+ * as a shell has it. *ret is the caller's (proc_free). */
 int proc_start(struct transport *t, const struct command *cmd, struct proc **ret,
                struct error *err);
 
