@@ -80,4 +80,20 @@ on_host touch /mnt/kata-containers/src/agent/src/main.rs
 run "$kataloop" run --only sync
 has "a source changed on the host is sent again" "$out" 'sync src/agent/: ' '1 of '
 
+# --- sources that only root may write there ----------------------------------------------------
+as_root() { lab_file "$LAB_WORKSPACE" '' "sync: {from: src/runtime/, to: /root/sync-$$/, become: $1}"; }
+as_root false
+run "$kataloop" run
+exits "a folder of root's, without become" 1
+has "is refused by name" "$err" 'Permission denied'
+as_root true
+run "$kataloop" run
+exits "with become" 0
+is "it is written, as root" "$(on_host sh -c "cat /root/sync-$$/main.c; stat -c %U /root/sync-$$/main.c")" \
+    "$(<src/runtime/main.c)
+root"
+run "$kataloop" run
+has "and known again" "$out" 'skipped, nothing changed'
+on_host rm -r "/root/sync-$$"
+
 ok "nothing of ours is left" test -z "$(on_host nerdctl ps -aq)$(on_host sh -c 'ls -d /var/tmp/kataloop-* 2>/dev/null')"

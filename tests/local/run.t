@@ -85,6 +85,19 @@ has "each is named" "$out" "[2] sync src/ to x/: " "[3] sync src/ to y/: "
 run "$kataloop" run
 is "and known again" "$(grep -c ': skipped, nothing changed' <<<"$out")" 3
 
+# What is not here goes there too, if that is asked for; what is left out stays on both sides.
+mkdir "$work/d"
+echo theirs | tee "$work/d/old" >"$work/d/stays"
+echo ours >src/stays
+workflow 'sync: {from: src/, to: d/, exclude: [stays]}'
+run "$kataloop" run
+is "nothing is removed unless it is asked for" "$(cat "$work/d/old" "$work/d/stays")" $'theirs\ntheirs'
+workflow 'sync: {from: src/, to: d/, exclude: [stays], delete: true}'
+run "$kataloop" run
+has "what is removed is counted" "$out" "0 of 1 files sent, 1 removed"
+is "and what is excluded is not touched" "$(ls "$work/d") $(<"$work/d/stays")" $'a\nstays theirs'
+rm src/stays
+
 # What is left out in one run, or not come to, is made up for in the next.
 workflow 'build: agent'
 "$kataloop" run >/dev/null 2>&1
