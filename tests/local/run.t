@@ -18,6 +18,7 @@ builds:
   bad: {dir: src, run: "echo 'x.c:1:2: error: no such thing' >&2; echo more >&2; exit 2"}
   killed: {dir: src, run: "echo 'x.c:1:2: error: so far' >&2; kill -KILL \$\$"}
   none: {dir: src, run: "true", output: nothing}
+  cargo: {dir: src, run: cargo build}
 workflows:
   w:
     host: here
@@ -76,6 +77,17 @@ run "$kataloop" run --json
 exits "as JSON" 0
 ok "each line is an object" python3 -c 'import json, sys
 for line in sys.argv[1].splitlines(): assert isinstance(json.loads(line), dict)' "$out"
+
+# What only a login shell finds.
+mkdir -p "$HOME/.cargo/bin"
+printf '#!/bin/sh\necho "the cargo of the profile: $*"\n' >"$HOME/.cargo/bin/cargo"
+chmod +x "$HOME/.cargo/bin/cargo"
+echo 'PATH=$HOME/.cargo/bin:$PATH' >"$HOME/.profile"
+workflow 'build: cargo' 'run: cargo --version'
+SHELL=/bin/sh run "$kataloop" run
+exits "a program that the login shell's profile puts on the PATH" 0
+has "is found by a build and by a command" "$out" '  the cargo of the profile: build' '  the cargo of the profile: --version'
+rm "$HOME/.profile"
 
 # One source, several places.
 workflow 'sync: src/' '{sync: src/, to: x/}' '{sync: src/, to: y/}'
