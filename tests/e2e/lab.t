@@ -40,8 +40,22 @@ interrupted() {
 }
 ok "an interrupted \`up\` ends with 130" interrupted
 # One that has ended and that nobody has waited for is a name without a command line.
-is "and leaves no machine" "$(tr '\0' ' ' 2>/dev/null <"/proc/$(cat "$scratch/machine")/cmdline")" ""
+command_of() { tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline"; }
+is "and leaves no machine" "$(command_of "$(<"$scratch/machine")")" ""
 ok "and no folder" test ! -d "$(dirname "$LAB_KNOWN_HOSTS")-interrupted"
+
+# --- reset, and down -----------------------------------------------------------------------------
+# Its machine does not hold the output open that `ok` waits for.
+other() { LAB_NAME=$LAB_NAME-other "$lab" "$@" </dev/null >/dev/null 2>&1; }
+ok "another lab comes up beside it" other up --for $$
+ok "something is left in it" other ssh touch mark
+ok "a reset" other reset
+ok "takes that away" other ssh test ! -e mark
+other=$(<"$(dirname "$LAB_KNOWN_HOSTS")-other/pid")
+has "a machine runs" "$(command_of "$other")" qemu
+ok "down" other down
+is "leaves no machine" "$(command_of "$other")" ""
+ok "and no folder" test ! -d "$(dirname "$LAB_KNOWN_HOSTS")-other"
 
 # --- the stand-in for kata-runtime -------------------------------------------------------------
 is "kata-runtime env names the image" \
