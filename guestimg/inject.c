@@ -69,8 +69,10 @@ static int look_at_source(struct image_put *put, struct error *err)
     cleanup_close int fd =
         open(put->source, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* as of an image */
     struct stat st;
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return error_set_errno(err, errno, "opening `%s`", put->source);
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        error_set_errno(err, errno, "opening `%s`", put->source);
+        return error_hint(err, "what is put in is a file of the machine that has the image");
+    }
     if (!S_ISREG(st.st_mode))
         return error_set(err, ERR_FAILED, "`%s` is no regular file", put->source);
     put->size = st.st_size;

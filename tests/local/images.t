@@ -45,7 +45,8 @@ refused "not an image" noimage.img tool 'noimage.img` is no guest image: no file
 refused "a dirty journal" dirty.img tool 'cannot be changed (ext4: its journal has to be replayed)' 'hint: '
 refused "too small" small.img big 'the image is too small for `/bin/tool`: 31457280 bytes, and' \
     'hint: strip the binary, or build the image with more room'
-refused "no such file" small.img none "opening \`$scratch/none\`: No such file or directory"
+refused "no such file" small.img none "opening \`$scratch/none\`: No such file or directory" \
+    'hint: what is put in is a file of the machine that has the image'
 
 inject small.img tool
 exits "one that fits" 0
