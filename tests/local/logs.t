@@ -70,11 +70,13 @@ ok "without what was hidden in it" not grep -q $'\033' "$scratch/err"
 run "$kataloop" $'no\033[2J\nsuch'
 is "a message of two lines" "$err" $'kataloop: there is no verb `no\nsuch`\n  `kataloop -h` lists them'
 
-# A journal that has nothing.
+# A journal that has nothing; nor has CRIU, whatever others have left in /tmp.
 cat >"$scratch/bin/journalctl" <<'SH'
 #!/bin/sh
 echo "$*" >>"$JOURNAL"
 SH
+printf '#!/bin/sh\nexit 1\n' >"$scratch/bin/stat"
+chmod +x "$scratch/bin/stat"
 run "$kataloop" logs --since 2000000h
 exits "no lines at all" 0
 has "is said" "$err" "kataloop: no lines in that time"
