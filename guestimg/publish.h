@@ -30,7 +30,8 @@ int publish_replace(const char *path, const char *copy, int keep, char **ret_kep
 /* Names of the versions kept, youngest first, whole paths. */
 int publish_versions(const char *path, struct strv *ret, struct error *err);
 /* Put a kept version (NULL: the youngest) back, if it is an image. *ret: the name it had, owned.
- * *ret_kept: the name of the version that the image of now becomes, owned; ret_kept NULL: it goes. */
+ * *ret_kept: the name of the version that the image of now becomes, owned; ret_kept NULL: it goes.
+ */
 int publish_rollback(const char *path, const char *version, char **ret, char **ret_kept,
                      struct error *err);
 
