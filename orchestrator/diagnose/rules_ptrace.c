@@ -16,33 +16,54 @@ static bool has_cap(const struct process *p, int bit)
     return (p->cap_eff >> bit) & 1;
 }
 
-/* Does CRIU go on behind that line of its log, with all processes seized? */
-static bool goes_on(const struct scene *s, struct spot at)
+/* Does CRIU go on behind that line of its log (-1: at all), with all processes seized? A log may
+ * have lost its middle, so what is said often counts too. */
+static bool goes_on(const struct scene *s, int behind)
 {
-    static const char *const texts[] = {"Lock network", "Obtaining task stat",
-                                        "Parasite syscall_ip"};
+    static const char *const texts[] = {"Lock network",        "Obtaining task stat",
+                                        "Collecting mappings", "Handling VMA",
+                                        "Dumping path for",    "Parasite syscall_ip"};
     const char *line;
-    for (size_t n = (size_t)at.line + 1; (line = item_line(s->log, n)); n++)
+    for (size_t n = (size_t)(behind + 1); (line = item_line(s->log, n)); n++)
         for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
             if (strstr(line, texts[i]))
                 return true;
     return false;
 }
 
-/* Where it is said that a seize was refused. That of a zombie is too, and CRIU goes on. */
+/* How CRIU says that a seize was refused. EINTR (4) is its own alarm: the process did not stop in
+ * time. What security modules refuse with is EACCES. */
+static const struct {
+    const char *text, *with, *without; /* in one line; NULL: anything */
+} refusals[] = {
+    {"Unable to interrupt task", "(Operation not permitted)", NULL},
+    {"Unable to interrupt task", "(Permission denied)", NULL},
+    {"Unseizable non-zombie", NULL, "err -1/4"},
+    {"suspending seccomp failed", "Operation not permitted", NULL},
+    {"CRIU needs to have the CAP_SYS_ADMIN", NULL, NULL},
+};
+
+static bool is_refusal(const char *line)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
+        if (strstr(line, refusals[i].text) &&
+            (!refusals[i].with || strstr(line, refusals[i].with)) &&
+            (!refusals[i].without || !strstr(line, refusals[i].without)))
+            return true;
+    return false;
+}
+
+/* Where it is said that a seize was refused. That of a zombie is too, and CRIU goes on; nobody can
+ * trace himself, which is another matter. */
 static struct spot denied(const struct scene *s)
 {
-    static const char *const texts[] = {
-        "(Operation not permitted)",
-        "Unseizable non-zombie",
-        "suspending seccomp failed: Operation not permitted",
-        "CRIU needs to have the CAP_SYS_ADMIN",
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-        struct spot at = scene_said(s, texts[i]);
-        if (spot_is(at) && (at.item != s->log || !goes_on(s, at)))
-            return at;
-    }
+    const struct bundle_item *const items[] = {s->log, s->said};
+    if (spot_is(scene_said(s, "criu itself is within dumped tree")))
+        return (struct spot){0};
+    for (size_t i = 0; i < ARRAY_SIZE(items); i++)
+        for (size_t n = 0; items[i] && n < items[i]->lines.len; n++)
+            if (is_refusal(items[i]->lines.items[n]) && (items[i] != s->log || !goes_on(s, (int)n)))
+                return (struct spot){items[i], (int)n};
     return (struct spot){0};
 }
 
@@ -238,13 +259,16 @@ static bool find_no_new_privs(const struct scene *s, const struct process *p, st
     return true;
 }
 
+/* Other programs are denied it all the time, `ps` in a container for one; who it was, AppArmor and
+ * SELinux both say. */
 static bool find_lsm(const struct scene *s, const struct process *p, struct reason *ret)
 {
     (void)p;
     const struct bundle_item *dmesg = bundle_find(s->bundle, "dmesg");
     for (size_t i = 0; dmesg && i < dmesg->lines.len; i++) {
         const char *line = dmesg->lines.items[i];
-        if (!strstr(line, "ptrace") || (!strstr(line, "DENIED") && !strstr(line, "avc:  denied")))
+        if (!strstr(line, "ptrace") || !strstr(line, "comm=\"criu") ||
+            (!strstr(line, "DENIED") && !strstr(line, "avc:  denied")))
             continue;
         *ret = (struct reason){
             .certainty = LIKELY,
@@ -289,6 +313,8 @@ static void check_ptrace_forbidden(const struct scene *s, const struct rule *r,
     struct spot refusal = denied(s), unused;
     if (s->finished || find_tracer(s, &unused))
         return;
+    if (!spot_is(refusal) && goes_on(s, -1))
+        return; /* what may have forbidden it did not */
     /* CRIU itself is the witness; when it is gone, what started it passed its own on. */
     const struct process *p = s->criu_alive ? s->criu : s->spawner;
     if (p && !p->has_status)
