@@ -137,10 +137,10 @@ static void check_traced(const struct scene *s, const struct rule *r, struct fin
     bool criu = tracer && (tracer->roles & PROCESS_CRIU);
     bool own = tracer && (tracer->roles & PROCESS_TARGET);
     cleanup_free char *command =
-        criu  ? xasprintf("tr '\\0' ' ' </proc/%d/cmdline; cat /proc/%d/wchan    # in the guest",
-                          pid, pid)
-        : own ? xasprintf("tr '\\0' ' ' </proc/%d/cmdline    # in the guest", pid)
-              : xasprintf("kill %d    # in the guest: strace and gdb let go then", pid);
+        criu ? xasprintf("tr '\\0' ' ' </proc/%d/cmdline; cat /proc/%d/wchan    # in the guest",
+                         pid, pid)
+        : own || !tracer ? xasprintf("tr '\\0' ' ' </proc/%d/cmdline    # in the guest", pid)
+                         : xasprintf("kill %d    # in the guest: strace and gdb let go then", pid);
     finding_remedy(f, command, "%s",
                    criu  ? "Find out which checkpoint that CRIU is of, and why it hangs, before "
                            "you end it: the workload can be lost with it."
@@ -187,9 +187,10 @@ static bool find_yama(const struct scene *s, const struct process *p, struct rea
                             "may have lacked"),
         .at = {item, 0},
         .remedy = none ? "Until the next boot 3 cannot be taken back: boot the guest without it."
-                       : "Give CRIU the capability, or lower the scope in the guest:",
+                       : "Give CRIU the capability. Without it the scope has to be 0 in the "
+                         "guest (1 is for children only):",
         .command = none ? "sysctl kernel.yama.ptrace_scope    # and look for it in sysctl.d"
-                        : "sysctl -w kernel.yama.ptrace_scope=1",
+                        : "sysctl -w kernel.yama.ptrace_scope=0",
     };
     return true;
 }
