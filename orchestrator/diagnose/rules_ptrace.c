@@ -349,3 +349,45 @@ const struct rule rule_ptrace_forbidden = {
     .references = {"https://docs.kernel.org/admin-guide/LSM/Yama.html",
                    "https://man7.org/linux/man-pages/man7/capabilities.7.html"},
 };
+
+/* --- a process that does not stop ------------------------------------------------------------ */
+
+/* A frozen process of v1 waits in the same way, and is another rule's. */
+static void check_uninterruptible(const struct scene *s, const struct rule *r, struct findings *out)
+{
+    struct spot said = scene_said(s, "found, state D");
+    if (!spot_is(said) || s->finished || s->target_freezer.frozen || s->inner)
+        return;
+    struct finding *f = finding_add(out, r, CERTAIN,
+                                    "a process of the container waits uninterruptibly, and did not "
+                                    "stop for CRIU in its time");
+    finding_show(f, scene_said(s, "Timeout reached"));
+    finding_show(f, said);
+    for (size_t i = 0; i < s->bundle->n_processes; i++) {
+        const struct process *p = &s->bundle->processes[i];
+        if (!(p->roles & PROCESS_TARGET) || p->state != 'D')
+            continue;
+        finding_show(f, spot_of(s, p, "status", "State"));
+        finding_show(f, spot_of(s, p, "wchan", NULL));
+    }
+    finding_explain(
+        f, "The kernel has it wait, mostly for a disk or for a file system that is somewhere else "
+           "(virtiofs, 9p, NFS), and neither ptrace nor a signal reaches it until that has "
+           "answered. CRIU gives up after 10 s. On cgroup v1 a frozen process waits like that "
+           "too: one that was paused for the checkpoint, and is thawed by now.");
+    finding_remedy(f,
+                   "grep -l '^State:.D' /proc/[0-9]*/status    # in the guest; what it waits for: "
+                   "/proc/PID/stack\ncriu dump … --timeout 60",
+                   "Find out what it waits for. Where that only takes its time, let CRIU wait "
+                   "longer; on cgroup v1 give CRIU the container's freezer (--freeze-cgroup).");
+    finding_refute(f, "a later line of the log that says the dump succeeded");
+}
+
+const struct rule rule_uninterruptible = {
+    .id = "uninterruptible",
+    .help = "a process that waits uninterruptibly did not stop for CRIU",
+    .weight = 79,
+    .check = check_uninterruptible,
+    .references = {"https://github.com/checkpoint-restore/criu/issues/1649",
+                   "https://github.com/checkpoint-restore/criu/issues/2443"},
+};

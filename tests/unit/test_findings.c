@@ -426,7 +426,7 @@ static void check_cut(const char *name, const char *data, size_t len, const stru
 {
     (void)name;
     (void)whole;
-    for (size_t cut = strlen("kataloop-evidence 1\n"); cut < len; cut += 1 + len / 60) {
+    for (size_t cut = strlen("kataloop-evidence 1\n"); cut < len - 1; cut += 1 + len / 60) {
         cleanup_bundle struct bundle b = BUNDLE_INIT;
         cleanup_error struct error err = ERROR_INIT;
         cleanup_findings struct findings f = FINDINGS_INIT;
