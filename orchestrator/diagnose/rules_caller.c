@@ -68,7 +68,9 @@ static void check_no_answer(const struct scene *s, const struct rule *r, struct 
         "Start CRIU and wait for it under the lock that keeps the reaper away (the agent has "
         "one for its own children), and give it back at once. The images are whole and can be "
         "used; the container may still be paused.");
-    finding_refute(f, "a CRIU that still runs, or a log without `Dumping finished successfully`");
+    finding_refute(f,
+                   "a CRIU that still runs, a log without `Dumping finished successfully`, or a "
+                   "client that is at work: large images take their time into containerd's store");
 }
 
 const struct rule rule_no_answer = {
@@ -96,9 +98,39 @@ static bool says_not_implemented(const char *line)
     return strstr(line, "Unimplemented");
 }
 
+/* The agent's server on a request that it does not have: "/grpc.AgentService/… does not exist". */
+static bool says_unknown_to_agent(const char *line)
+{
+    const char *call = strstr(line, "grpc.AgentService/");
+    return call && strstr(call, "does not exist");
+}
+
+static void check_agent_knows_it(const struct scene *s, const struct rule *r, struct findings *out)
+{
+    size_t line = 0;
+    while (item_line(s->said, line) && !says_unknown_to_agent(item_line(s->said, line)))
+        line++;
+    if (!item_line(s->said, line))
+        return;
+    struct finding *f =
+        finding_add(out, r, CERTAIN, "the agent in the guest does not know checkpoints");
+    finding_show(f, (struct spot){s->said, (int)line});
+    finding_show(f, spot_of(s, s->agent, "status", "Name"));
+    finding_explain(f, "The shim passed the request on, and the agent that runs in the guest has "
+                       "no such call: it is another one than the one that the shim was built with. "
+                       "A guest goes on with the agent that was in its image when it started.");
+    finding_remedy(f,
+                   "kataloop guest exec CONTAINER -- sha256sum /usr/bin/kata-agent    # is it the "
+                   "one that was built?",
+                   "Put the agent with that call into the guest image, and start the container "
+                   "anew.");
+    finding_refute(f, "the agent in the guest is the one that was built, with that call");
+}
+
 static void check_not_implemented(const struct scene *s, const struct rule *r, struct findings *out)
 {
     size_t line = 0;
+    check_agent_knows_it(s, r, out);
     while (item_line(s->said, line) && !says_not_implemented(item_line(s->said, line)))
         line++;
     if (!item_line(s->said, line) || s->criu || s->log_is_ours)
@@ -120,7 +152,7 @@ static void check_not_implemented(const struct scene *s, const struct rule *r, s
 
 const struct rule rule_not_implemented = {
     .id = "not-implemented",
-    .help = "the runtime answers \"not implemented\": the shim is not patched",
+    .help = "the shim, or the agent in the guest, knows no checkpoints",
     .weight = 92,
     .check = check_not_implemented,
     .references =
