@@ -84,18 +84,22 @@ static void check_stdio(const struct scene *s, const struct rule *r, const struc
     }
 }
 
-/* Limits below which CRIU is known not to manage. */
+enum { CAP_SYS_RESOURCE_BIT = 24 };
+
+/* Limits below which CRIU is known not to manage. With CAP_SYS_RESOURCE it raises the first itself,
+ * as the first thing it does, and the kernel does not mind the second. */
 static const struct {
     const char *what, *unit, *why;
     int64_t least;
+    bool lifted; /* by that capability */
 } limits[] = {
-    {"Max open files", "", "CRIU holds hundreds of descriptors while it dumps", 256},
-    {"Max processes", "", "CRIU starts helpers", 64},
+    {"Max open files", "", "CRIU holds hundreds of descriptors while it dumps", 256, true},
+    {"Max processes", "", "CRIU starts helpers", 64, true},
     {"Max file size", " bytes", "a file of images is as large as a process's memory",
-     INT64_C(1) << 30},
-    {"Max address space", " bytes", "CRIU maps what it dumps", INT64_C(1) << 30},
-    {"Max cpu time", " seconds", "CRIU is killed when it is used up", 600},
-    {"Max stack size", " bytes", "CRIU's own stack is 8 MiB", 1 << 20},
+     INT64_C(1) << 30, false},
+    {"Max address space", " bytes", "CRIU maps what it dumps", INT64_C(1) << 30, false},
+    {"Max cpu time", " seconds", "CRIU is killed when it is used up", 600, false},
+    {"Max stack size", " bytes", "CRIU's own stack is 8 MiB", 1 << 20, false},
 };
 
 static void check_limits(const struct scene *s, const struct rule *r, const struct process *p,
@@ -104,7 +108,8 @@ static void check_limits(const struct scene *s, const struct rule *r, const stru
     for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
         int line;
         int64_t value = process_limit(s->bundle, p->pid, limits[i].what, &line);
-        if (value < 0 || value >= limits[i].least)
+        bool lifted = limits[i].lifted && p->has_status && (p->cap_eff >> CAP_SYS_RESOURCE_BIT) & 1;
+        if (value < 0 || value >= limits[i].least || lifted)
             continue;
         const struct bundle_item *item = bundle_find(s->bundle, "/proc/%d/limits", p->pid);
         struct finding *f =
