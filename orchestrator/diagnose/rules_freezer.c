@@ -155,7 +155,8 @@ static void check_frozen_target(const struct scene *s, const struct rule *r, str
         bool another = freezer_is_another(s);
         if (freezer_is_known_to_criu(s) && !another)
             return;
-        f = finding_add(out, r, s->rpc || another ? LIKELY : CERTAIN,
+        bool sure = !s->rpc && !another && !s->target_freezer.freezing;
+        f = finding_add(out, r, sure ? CERTAIN : LIKELY,
                         another ? "the target's cgroup is frozen, and CRIU was given another one "
                                   "with --freeze-cgroup"
                                 : "the target's cgroup is frozen, and CRIU was not told to thaw it "
@@ -254,7 +255,7 @@ static void check_criu_frozen(const struct scene *s, const struct rule *r, struc
     const struct freezer *freezer = frozen ? &s->criu_freezer : &s->target_freezer;
     struct finding *f;
     if (frozen)
-        f = finding_add(out, r, CERTAIN,
+        f = finding_add(out, r, freezer->freezing ? LIKELY : CERTAIN,
                         "CRIU itself (process %d) is in a frozen cgroup: it cannot run",
                         frozen->pid);
     else if (start)

@@ -147,8 +147,11 @@ static bool find_in_hierarchy(const struct scene *s, const struct process *p, in
         look_at_group(s, group, f->version, depth == 0, f);
         *strrchr(group, '/') = 0;
     }
-    /* A kernel without `frozen` in cgroup.events still has what was asked for. */
-    if (!f->by.item && f->set.item && !bundle_find(s->bundle, "%s/cgroup.events", f->folder))
+    /* While one process cannot be frozen, the group does not count as such, and all others are. A
+     * kernel without `frozen` in cgroup.events still has what was asked for. */
+    f->freezing =
+        !f->by.item && f->set.item && bundle_find(s->bundle, "%s/cgroup.events", f->folder);
+    if (!f->by.item)
         f->by = f->set;
     f->frozen = f->by.item != NULL;
     return true;

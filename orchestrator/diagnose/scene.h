@@ -14,7 +14,8 @@ struct spot {
 
 /* A process's freezer, cgroup v2 or v1. */
 struct freezer {
-    bool frozen;
+    bool frozen;    /* or about to be */
+    bool freezing;  /* … which not all of its processes are yet, or can be (one in state D) */
     int version;    /* 2, 1; 0: not known */
     struct spot by; /* what says that it is frozen */
     struct spot
