@@ -132,6 +132,26 @@ static bool find_full(const struct scene *s, struct shortage *ret)
     return false;
 }
 
+/* The first line that says so of the images: the container's /tmp, where CRIU would like a folder
+ * to bind a mount to, files of CRIU's and its helpers' own, and links to files of the workload are
+ * elsewhere. In small letters it is the client's, of Go. */
+static struct spot said_of_images(const struct scene *s, const char *text)
+{
+    static const char *const elsewhere[] = {"temporary directory", "link remap", "criu.kdat",
+                                            "xtables.lock", "cgroup"};
+    const struct bundle_item *const items[] = {s->log, s->said};
+    for (size_t i = 0; i < ARRAY_SIZE(items); i++)
+        for (size_t n = 0; items[i] && n < items[i]->lines.len; n++) {
+            const char *line = items[i]->lines.items[n];
+            bool other = !strcasestr(line, text);
+            for (size_t e = 0; e < ARRAY_SIZE(elsewhere); e++)
+                other = other || strstr(line, elsewhere[e]);
+            if (!other)
+                return (struct spot){items[i], (int)n};
+        }
+    return (struct spot){0};
+}
+
 static bool find_shortage(const struct scene *s, struct shortage *ret)
 {
     static const struct {
@@ -143,7 +163,7 @@ static bool find_shortage(const struct scene *s, struct shortage *ret)
     };
     bool full = find_full(s, ret);
     for (size_t i = 0; i < ARRAY_SIZE(sayings); i++) {
-        struct spot at = scene_said(s, sayings[i].text);
+        struct spot at = said_of_images(s, sayings[i].text);
         if (!spot_is(at))
             continue;
         ret->at = at;
