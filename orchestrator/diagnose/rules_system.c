@@ -18,15 +18,88 @@ static const char *const needed_options[] = {
     "CONFIG_FHANDLE",
     "CONFIG_EVENTFD",
     "CONFIG_EPOLL",
-    "CONFIG_UNIX_DIAG",
-    "CONFIG_INET_DIAG",
 };
+
+/* Where CRIU could not ask for a kind of sockets, and failed for that. It does so at once, and
+ * without a word more, where the network namespace is the container's own, and else where one is
+ * open. Raw sockets it only asks for. UDP-Lite is what it says where that is all that is missing.
+ */
+static struct spot find_unasked(const struct scene *s)
+{
+    struct spot found = scene_said(s, ") are not collected"), lite = {0};
+    const char *line;
+    if (spot_is(found) || !spot_is(scene_said(s, "Dumping FAILED")))
+        return found;
+    for (size_t n = 0; (line = item_line(s->log, n)); n++) {
+        struct spot at = {s->log, (int)n};
+        if (strstr(line, "Uncollected sockets!") || strstr(line, "Obtaining task stat"))
+            found = lite = (struct spot){0};
+        else if (!strstr(line, "collect procedure family") || strstr(line, "IPPROTO_RAW"))
+            continue;
+        else if (strstr(line, "IPPROTO_UDPLITE"))
+            lite = spot_is(lite) ? lite : at;
+        else
+            found = spot_is(found) ? found : at;
+    }
+    return spot_is(found) ? found : lite;
+}
+
+static void explain_udp_lite(const struct scene *s, struct finding *f)
+{
+    const struct bundle_item *kernel = bundle_find(s->bundle, "/proc/version");
+    if (item_line(kernel, 0))
+        finding_show(f, (struct spot){kernel, 0});
+    finding_explain(f, "Linux 7.1 has no UDP-Lite any more. In a network namespace of the "
+                       "container's own CRIU wants to know all sockets, up to 4.2 those too.");
+    finding_remedy(f, "criu --version; uname -r    # in the guest",
+                   "A CRIU behind 4.2 in the guest, or an older guest kernel.");
+}
+
+static void explain_sock_diag(const struct scene *s, struct finding *f)
+{
+    static const char *const options[] = {"UNIX_DIAG", "INET_DIAG", "INET_UDP_DIAG", "PACKET_DIAG",
+                                          "NETLINK_DIAG"};
+    const struct bundle_item *config = bundle_find(s->bundle, "kernel configuration");
+    for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+        cleanup_free char *unset = xasprintf("# CONFIG_%s is not set", options[i]);
+        int line = item_prefix(config, unset);
+        if (line >= 0)
+            finding_show(f, (struct spot){config, line});
+    }
+    finding_explain(f, "CRIU asks for sockets by sock_diag, which has a module for each kind. In a "
+                       "network namespace of the container's own it wants to know all of them, "
+                       "else those that are open.");
+    finding_remedy(f,
+                   "CONFIG_UNIX_DIAG=y CONFIG_INET_DIAG=y CONFIG_INET_UDP_DIAG=y "
+                   "CONFIG_PACKET_DIAG=y CONFIG_NETLINK_DIAG=y",
+                   "Build the guest's kernel with them; where they are modules, put those into the "
+                   "guest image.");
+}
+
+static void check_sock_diag(const struct scene *s, const struct rule *r, struct findings *out)
+{
+    struct spot unasked = find_unasked(s);
+    if (!spot_is(unasked))
+        return;
+    bool lite = strstr(spot_text(unasked), "IPPROTO_UDPLITE");
+    struct finding *f =
+        finding_add(out, r, CERTAIN,
+                    lite ? "the guest's kernel has no UDP-Lite, and this CRIU insists on it"
+                         : "the guest's kernel does not tell CRIU of all sockets");
+    finding_show(f, unasked);
+    if (lite)
+        explain_udp_lite(s, f);
+    else
+        explain_sock_diag(s, f);
+    finding_refute(f, "a later line of the log that says the dump succeeded");
+}
 
 static void check_kernel_options(const struct scene *s, const struct rule *r, struct findings *out)
 {
     const struct bundle_item *config = bundle_find(s->bundle, "kernel configuration");
     if (s->finished)
         return;
+    check_sock_diag(s, r, out);
     for (size_t i = 0; i < ARRAY_SIZE(needed_options); i++) {
         cleanup_free char *unset = xasprintf("# %s is not set", needed_options[i]);
         int line = item_prefix(config, unset);
@@ -46,8 +119,10 @@ static void check_kernel_options(const struct scene *s, const struct rule *r, st
     }
     const struct bundle_item *check = bundle_find(s->bundle, "criu check");
     int error = item_find(check, "Error (");
-    /* It also tells of what is missing and not needed, and then that it looks good. */
-    if (error < 0 || item_find(check, "vdso") >= 0 || item_find(check, "Looks good") >= 0)
+    /* It also tells of what is missing and not needed, and then that it looks good. Without root it
+     * tells of itself. */
+    if (error < 0 || item_find(check, "vdso") >= 0 || item_find(check, "Looks good") >= 0 ||
+        item_find(check, "CAP_SYS_ADMIN") >= 0 || item_find(check, "need to be root") >= 0)
         return;
     struct finding *f = finding_add(out, r, LIKELY, "`criu check` fails on this kernel");
     finding_show(f, (struct spot){check, error});
