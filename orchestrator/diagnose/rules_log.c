@@ -135,7 +135,17 @@ static const struct saying unsupported[] = {
      "its origin, and that is not in the dump.",
      "Bind it with private propagation (rprivate), or allow its master to be outside:",
      "--enable-external-masters"},
-    {{"unsupported id", "Can't lookup mount=", "Unsupported mount"},
+    {{"Can't lookup mount="},
+     "an open file is on a mount that the container does not have",
+     "The file was opened in another mount namespace and handed in, as a standard input from the "
+     "/dev/null outside of the container is; or its mount is one that --skip-mnt left out, or was "
+     "taken away since. The message has the descriptor (-3: a mapped file) and the path.",
+     "Open it within the container, or start the container with a standard input and output of its "
+     "own; do not skip a mount that has open files. A file that is to be handed in again at "
+     "restore (--inherit-fd fd[FD]:file[…]) is declared external by what this prints:",
+     "printf '%s file[%x:%x]\\n' --external \"$(awk '/mnt_id/ { print $2 }' /proc/PID/fdinfo/FD)\" "
+     "\"$(stat -L -c %i /proc/PID/fd/FD)\"    # in the guest"},
+    {{"unsupported id", "Unsupported mount"},
      "a mount of the container has a file system that CRIU does not know",
      "CRIU knows a list of file systems by name. What is on another one can only be skipped, or be "
      "declared external.",
@@ -175,7 +185,20 @@ static const struct saying unsupported[] = {
      "CRIU dumps file locks only where it is told to.",
      "Add:",
      "--file-locks"},
-    {{"Can't dump file", "Can't dump that handle", "Unsupported proto"},
+    {{"Can't dump that handle"},
+     "a file is watched (inotify, fanotify), and CRIU cannot find it again",
+     "The kernel names what is watched by a file handle, which overlayfs and some others cannot "
+     "open: CRIU then has to know its path.",
+     "Close the watch before the checkpoint, or say in which folders to look:",
+     "--irmap-scan-path /the/watched/folder    # and --force-irmap, where it is not found"},
+    {{"Unable to connect a transport socket: Permission denied"},
+     "a security module keeps the target from answering CRIU",
+     "CRIU's parasite runs in the target, under its AppArmor or SELinux profile, and connects to "
+     "CRIU by a unix socket without a file. The profile does not allow that; the kernel's log "
+     "names it.",
+     "Allow it in the container's profile, or run the container without one:",
+     "unix (connect, send, receive) type=seqpacket peer=(addr=\"@/crtools-*\"),    # AppArmor"},
+    {{"Can't dump file", "Unsupported proto"},
      "an open file is of a kind that CRIU cannot dump",
      "Devices, some anonymous inodes (io_uring, bpf, a perf event, a pidfd of another process) and "
      "sockets of rare families cannot be dumped without a plugin.",
