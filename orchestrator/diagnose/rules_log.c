@@ -86,7 +86,9 @@ static void check_network_lock(const struct scene *s, const struct rule *r, stru
     if (nftables) {
         finding_explain(f, "While it dumps, CRIU keeps packets away from the container's "
                            "connections, here with rules of nftables, which the kernel refused.");
-        finding_remedy(f, "criu dump … --network-lock skip    # where no connection matters",
+        finding_remedy(f,
+                       "criu dump … --network-lock skip    # CRIU 3.19 and later; where no "
+                       "connection matters",
                        "A kernel with CONFIG_NF_TABLES and CONFIG_NF_TABLES_INET, or another way "
                        "to lock (--network-lock iptables, or skip):");
         finding_refute(f, "`nft add table inet x` works in the container's network namespace");
@@ -100,8 +102,8 @@ static void check_network_lock(const struct scene *s, const struct rule *r, stru
         f,
         absent ? "# into the guest image:\niptables ip6tables    # Debian: the package "
                  "iptables; Alpine: iptables, ip6tables"
-               : "criu dump … --network-lock nftables    # or skip, where no connection "
-                 "matters",
+               : "criu dump … --network-lock nftables    # CRIU 3.16 and later; or skip, of 3.19, "
+                 "where no connection matters",
         absent ? "Put iptables into the guest image, or give the agent a PATH that has it; or "
                  "have CRIU lock by other means (--network-lock nftables, or skip)."
                : "Use another way to lock (--network-lock nftables or skip), or a kernel with "
