@@ -86,14 +86,27 @@ static void add_option(struct strv *args, const char *option, const char *value)
         strv_push_all(args, option, value, NULL);
 }
 
+/* Until it has ended; what it has said is kept also where it does not. */
+static int hear_out(struct proc *p, int64_t deadline, struct run_result *ret, struct error *err)
+{
+    int result = proc_wait(p, deadline, err);
+    strbuf_add(&ret->out, strbuf_str(proc_out(p)), proc_out(p)->len);
+    strbuf_add(&ret->err, strbuf_str(proc_err(p)), proc_err(p)->len);
+    proc_ended(p, &ret->status);
+    return result;
+}
+
 static int on_host(void *self, const char *script, const struct strv *args, int64_t deadline,
                    struct run_result *ret, struct error *err)
 {
     cleanup_strv struct strv argv = STRV_INIT;
+    cleanup_proc struct proc *p = NULL;
     strv_push_all(&argv, "sh", "-c", script, "kataloop", NULL);
     strv_extend(&argv, args);
     const struct command cmd = {.argv = &argv, .become = true};
-    return transport_run(self, &cmd, deadline, ret, err);
+    if (proc_start(self, &cmd, &p, err) < 0)
+        return -1;
+    return hear_out(p, deadline, ret, err);
 }
 
 /* One side of the evidence. */
@@ -103,19 +116,21 @@ struct side {
     char mark[24];
 };
 
-/* Put what a script has printed; what went wrong (`failure`, or its status) is an item. -1: nothing
- * more can be had. */
+/* Put what a script has printed, also where it did not come to its end: what hangs there may hang a
+ * look at it too, and what was seen before that counts the more. What went wrong (`failure`, or its
+ * status) is an item. -1: nothing more can be had. */
 static int put_side(const struct side *side, struct run_result *r, struct error *failure,
                     struct strbuf *ret, struct error *err)
 {
+    if (failure->code == ERR_INTERRUPTED || failure->code == ERR_UNREACHABLE) {
+        error_move(err, failure);
+        return -1;
+    }
+    bool whole =
+        stream_to_bundle(strbuf_str(&r->out), r->out.len, side->mark, side->prefix, side->max, ret);
     if (failure->code != ERR_NONE) {
-        if (failure->code == ERR_INTERRUPTED || failure->code == ERR_UNREACHABLE) {
-            error_move(err, failure);
-            return -1;
-        }
         bundle_put_missing(ret, side->name, failure->message ? failure->message : "no answer");
-    } else if (!stream_to_bundle(strbuf_str(&r->out), r->out.len, side->mark, side->prefix,
-                                 side->max, ret)) {
+    } else if (!whole) {
         strbuf_rtrim(&r->err);
         cleanup_free char *why =
             xasprintf("the script did not come to its end (exit status %d): %s", r->status.code,
@@ -187,11 +202,8 @@ static int take_host(struct host_evidence *e, int64_t deadline, struct strbuf *r
                      struct error *err)
 {
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    if (e->p && proc_wait(e->p, deadline, &e->failure) == 0) {
-        proc_ended(e->p, &r.status);
-        strbuf_add(&r.out, strbuf_str(proc_out(e->p)), proc_out(e->p)->len);
-        strbuf_add(&r.err, strbuf_str(proc_err(e->p)), proc_err(e->p)->len);
-    }
+    if (e->p)
+        (void)hear_out(e->p, deadline, &r, &e->failure); /* a failure is put, too */
     return put_side(&e->side, &r, &e->failure, ret, err);
 }
 
