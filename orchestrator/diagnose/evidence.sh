@@ -271,7 +271,8 @@ hide() {
         *[Pp][Aa][Ss][Ss][=:\"\'\ ]* | *[Pp][Aa][Ss][Ss][Ww][Oo][Rr][Dd][=:\"\'\ ]* | \
         *[Pp][Aa][Ss][Ss][Ww][Dd][=:\"\'\ ]* | *[Pp][Ww][Dd][=:\"\'\ ]* | \
         *[Kk][Ee][Yy][=:\"\'\ ]* | *[Kk][Ee][Yy]-----* | *[Cc][Oo][Oo][Kk][Ii][Ee][=:\"\'\ ]* | \
-        *[Aa][Uu][Tt][Hh][Oo][Rr][Ii][Zz]*[=:\"\'\ ]* | *[Bb][Ee][Aa][Rr][Ee][Rr]\ *) hidden=1 ;;
+        *[Aa][Uu][Tt][Hh][Oo][Rr][Ii][Zz]*[=:\"\'\ ]* | *[Bb][Ee][Aa][Rr][Ee][Rr]\ * | \
+        *:*@tcp\(* | *:*@unix\(*) hidden=1 ;;
     esac
     case $hidden:$1 in
     1:*=*)
