@@ -40,8 +40,9 @@ has() { command -v "$1" >/dev/null; }
 item() { printf '\n%s item %s %s\n' "$mark" "$1" "$2"; }
 tail_item() { printf '\n%s tail %s %s\n' "$mark" "$1" "$2"; }
 none() { printf '\n%s none 0 %s\n%s\n' "$mark" "$1" "$2"; }
-# bounded SECONDS COMMAND…: both outputs of it, no longer than that where there is a `timeout`.
-if has timeout; then
+# bounded SECONDS COMMAND…: both outputs of it, no longer than that where there is a `timeout` that is
+# told so (busybox before 1.30 has another).
+if timeout 5 true; then
     bounded() { timeout "$@" 2>&1; }
 else
     bounded() { shift && "$@" 2>&1; }
@@ -400,9 +401,9 @@ quiet=-q
 ls -dq / >/dev/null || quiet=''
 # shellcheck disable=SC2086
 links=$(cd /proc && set +f && ls -ld $quiet $links)
-# A heading for each folder, also where there is but one.
-# shellcheck disable=SC2086
-fds=$(ls -lR $quiet $fds)
+# A heading for each folder, also where there is but one. Some have a million descriptors.
+# shellcheck disable=SC2012,SC2086
+fds=$(ls -lR $quiet $fds | head -c 2097152)
 IFS=$newline
 for line in $fds; do
     case $line in
@@ -524,19 +525,27 @@ for program in criu iptables-restore ip6tables-restore iptables nft; do
     command -v "$program" || echo none
 done
 
+tail_item 8192 dmesg
+dmesg | tail -n 40
+
 # --- CRIU's log and images ---------------------------------------------------------------------
 
 add_folder '' "$images"
 # Where CRIU has ended already.
-set +f
-for folder in "$work" "$images" /tmp/criu-checkpoint-*"${container:-?}"*/work; do
-    [ -n "$folder" ] || continue
-    for file in criu-dump.log dump.log; do
-        [ ! -f "$folder/$file" ] || add_log - "$folder/$file"
+for folder in "$work" "$images"; do
+    for file in "$folder/criu-dump.log" "$folder/dump.log"; do
+        [ -z "$folder" ] || [ ! -f "$file" ] || add_log - "$file"
     done
 done
-set -f
+# Of several checkpoints the youngest first; a folder that is somebody else's may lead anywhere.
+set +f
 IFS=$newline
+# shellcheck disable=SC2045 # what agents call their folders has no line breaks
+for file in $(ls -t /tmp/criu-checkpoint-*"${container:-?}"*/work/criu-dump.log \
+    /tmp/criu-checkpoint-*"${container:-?}"*/work/dump.log); do
+    [ ! -O "${file%/*}" ] || [ ! -f "$file" ] || add_log - "$file"
+done
+set -f
 n=0
 for line in $logs; do
     [ "$n" -lt 3 ] || break
@@ -544,12 +553,14 @@ for line in $logs; do
     file=${line%% *} log=${line#* }
     [ "$file" != - ] || file=$log
     # Its beginning names the versions; the errors may be far above the end. By bytes: lines are long
-    # where mounts are, and nothing may push the end out.
+    # where mounts are, and nothing may push the end out, nor warnings an error.
     item 24576 "log $log"
     head -c 2048 "$file"
     if has grep; then
         printf '\n...\n'
-        head -c 8388608 "$file" | grep -nE 'Error |Warn ' | head -c 8192
+        head -c 8388608 "$file" | grep -n 'Error ' | head -c 6144
+        printf '\n...\n'
+        head -c 8388608 "$file" | grep -n 'Warn ' | head -c 2048
     fi
     printf '\n...\n'
     tail -c 12288 "$file"
@@ -566,28 +577,34 @@ for line in $folders; do
     [ "$n" -lt 3 ] || break
     n=$((n + 1))
     folder=${line#* } place=${line%% *}${line#* }
-    if [ -d "$place" ]; then
-        item 8192 "images $folder"
-        # shellcheck disable=SC2012,SC2086 # for people
-        ls -l $quiet "$place/" | head -n 60
-        item 2048 "images state $folder"
-        # To root busybox says of anything that it can be written. A folder that is not there cannot be
-        # removed, but where nothing can be written that is said first.
-        writable=no
-        [ ! -w "$place" ] || case $(rmdir "$place/$mark" 2>&1) in
-        *'ead-only file system'*) ;;
-        *) writable=yes ;;
-        esac
-        echo "writable: $writable"
-        # Each row on one line, however long its device's name is.
-        df -kP "$place"
-        df -iP "$place"
-    else
+    # What CRIU hangs on may be their file system: then nothing more is asked of it.
+    # shellcheck disable=SC2012,SC2086 # for people
+    list=$(bounded 5 ls -l $quiet "$place/")
+    case $? in
+    124 | 137 | 143)
+        none "images $folder" "it does not answer: a look at it took more than 5 s"
+        continue
+        ;;
+    esac
+    if [ ! -d "$place" ]; then
         none "images $folder" "there is no such folder"
+        continue
     fi
+    item 8192 "images $folder"
+    printf '%s\n' "$list" | head -n 60
+    item 2048 "images state $folder"
+    # To root busybox says of anything that it can be written. A folder that is not there cannot be
+    # removed, but where nothing can be written that is said first.
+    writable=no
+    [ ! -w "$place" ] || case $(rmdir "$place/$mark" 2>&1) in
+    *'ead-only file system'*) ;;
+    *) writable=yes ;;
+    esac
+    echo "writable: $writable"
+    # Each row on one line, however long its device's name is.
+    df -kP "$place"
+    df -iP "$place"
 done
 IFS=' '
 
-tail_item 8192 dmesg
-dmesg | tail -n 40
 printf '\n%s end\n' "$mark"

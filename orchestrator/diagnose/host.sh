@@ -9,7 +9,7 @@ has() { command -v "$1" >/dev/null; }
 item() { printf '\n%s item %s %s\n' "$mark" "$1" "$2"; }
 tail_item() { printf '\n%s tail %s %s\n' "$mark" "$1" "$2"; }
 none() { printf '\n%s none 0 %s\n%s\n' "$mark" "$1" "$2"; }
-if has timeout; then
+if timeout 5 true; then
     bounded() { timeout "$@" 2>&1; }
 else
     bounded() { shift && "$@" 2>&1; }
@@ -32,7 +32,7 @@ fi
 
 if has systemctl; then
     item 1024 "systemctl containerd"
-    systemctl show containerd -p ActiveState -p SubState -p MainPID -p NRestarts \
+    bounded 5 systemctl show containerd -p ActiveState -p SubState -p MainPID -p NRestarts \
         -p ExecMainStartTimestamp
 fi
 

@@ -56,6 +56,15 @@ static void note_log(const struct scene *s, struct strv *ret)
                     s->earlier_log->name);
 }
 
+static void note_images(const struct scene *s, struct strv *ret)
+{
+    const struct bundle_item *item = NULL;
+    while ((item = bundle_next(s->bundle, "images /", item)))
+        if (item->missing && strstr(item->missing, "does not answer"))
+            strv_printf(ret, "the folder of the images, %s: %s", item->name + strlen("images "),
+                        item->missing);
+}
+
 static void note_caller(const struct scene *s, struct strv *ret)
 {
     const char *said = item_line(s->said, 0);
@@ -98,6 +107,7 @@ void unusual_find(const struct scene *s, struct strv *ret)
     note_processes(s, ret);
     note_children(s, ret);
     note_log(s, ret);
+    note_images(s, ret);
     note_kernel(s, ret);
     note_missing(s, ret);
 }

@@ -182,6 +182,7 @@ static void secrets_within_values_and_arguments_are_hidden(void **state)
                                         "HEADER=Authorization: Basic hush==",
                                         "URL=http://hush@h/",
                                         "QUERY=http://h/?token=hush",
+                                        "SQL=root:hush@tcp(db:3306)/x",
                                         NULL};
     static char *const arguments[] = {"sh",
                                       "-c",
@@ -205,12 +206,43 @@ static void secrets_within_values_and_arguments_are_hidden(void **state)
     const struct bundle_item *environ = bundle_find(&b, "/proc/%d/environ", pid);
     assert_string_equal(item_value(environ, "PWD", NULL), "/seen");
     assert_string_equal(item_value(environ, "HEADER", NULL), "<redacted>");
-    assert_int_equal(environ->lines.len, 9);
+    assert_int_equal(environ->lines.len, 10);
     const struct process *p = bundle_process(&b, pid);
     assert_string_equal(p->command.items[5], "--password=<redacted>");
     assert_string_equal(p->command.items[7], "<redacted>");
     assert_string_equal(p->command.items[9], "mnt[/run/secrets/a]:seen");
     assert_string_equal(p->command.items[10], "1000");
+}
+
+/* An agent logs what it is asked for: whole specifications, with the environment. */
+static void secrets_in_the_journal_are_hidden(void **state)
+{
+    (void)state;
+    static const char journalctl[] =
+        "#!/bin/sh\ncat <<'EOF'\n"
+        "spec: Spec { env: [\\\"PATH=/bin\\\", \\\"API_TOKEN=hush\\\", \\\"db_password=hush\\\"] "
+        "}\n"
+        "Env:[A=seen MYSQL_PWD=hush B=seen] {\"password\": \"hush\", \"n\": 1}\n"
+        "Authorization: Basic hush, http://me:hush@h/x\n"
+        "EOF\n";
+    char folder[] = "/tmp/kataloop-evidence-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_free char *program = path_join(folder, "journalctl"), *before = xstrdup(getenv("PATH")),
+                      *path = xasprintf("%s:%s", folder, before);
+    assert_int_equal(fs_write_atomic(program, journalctl, strlen(journalctl), 0700, &err), 0);
+    assert_int_equal(setenv("PATH", path, 1), 0);
+    const struct diagnose_spec spec = {.container = "x"};
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    cleanup_bundle struct bundle b = BUNDLE_INIT;
+    take(&spec, NULL, &text, &b);
+    assert_int_equal(setenv("PATH", before, 1), 0);
+    const struct bundle_item *kata = bundle_find(&b, "host: journal kata");
+    assert_non_null(kata);
+    assert_true(item_find(kata, "A=seen MYSQL_PWD=<redacted> B=seen") >= 0);
+    assert_true(item_find(kata, "http://<redacted>@h/x") >= 0);
+    assert_null(strstr(text.data, "hush"));
+    assert_int_equal(fs_remove_tree(folder, &err), 0);
 }
 
 /* What a process says of itself is within its own items. */
@@ -281,6 +313,125 @@ static void the_end_of_a_long_log_is_in_it(void **state)
     assert_string_equal(s.last, "Dumping finished successfully");
     assert_null(s.log->cut);
     assert_int_equal(fs_remove_tree(folder, &err), 0);
+}
+
+/* One that is told a thousand times, and a tree of many processes that is let go behind it. */
+static void neither_warnings_nor_what_follows_push_an_error_out(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/kataloop-evidence-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    cleanup_free char *log = xasprintf("%s/dump.log", folder);
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_strbuf struct strbuf content = STRBUF_INIT;
+    for (int i = 0; i < 300; i++)
+        strbuf_printf(&content,
+                      "(00.1) Warn  (compel/arch/x86/src/lib/infect.c:356): Will restore %d with "
+                      "interrupted system call\n",
+                      i);
+    strbuf_puts(&content, "(00.2) Error (criu/tty.c:2306): tty: Unable to find a master for /3\n");
+    for (int i = 0; i < 1000; i++)
+        strbuf_printf(&content, "(00.3) Unseizing %d into 1\n", i);
+    assert_int_equal(fs_write_atomic(log, content.data, content.len, 0600, &err), 0);
+    const struct diagnose_spec spec = {.target_pid = getpid(), .work_dir = folder};
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    cleanup_bundle struct bundle b = BUNDLE_INIT;
+    take(&spec, NULL, &text, &b);
+    assert_true(item_find(bundle_find(&b, "log %s", log), "Unable to find a master for") >= 0);
+    assert_int_equal(fs_remove_tree(folder, &err), 0);
+}
+
+/* An agent may have a folder for each checkpoint of a container; any other user, too. */
+static void the_youngest_log_of_a_container_is_the_first(void **state)
+{
+    (void)state;
+    enum { FOLDERS = 5, YOUNGEST = 3, OTHERS = 4 };
+    cleanup_free char *id = xasprintf("0123456789abcdef-%d", (int)getpid());
+    cleanup_error struct error err = ERROR_INIT;
+    char *folders[FOLDERS];
+    for (int i = 0; i < FOLDERS; i++) {
+        folders[i] = xasprintf("/tmp/criu-checkpoint-%d-%s", i, id);
+        cleanup_free char *work = path_join(folders[i], "work");
+        cleanup_free char *log = path_join(work, "criu-dump.log");
+        assert_int_equal(mkdir(folders[i], 0700), 0);
+        assert_int_equal(mkdir(work, 0700), 0);
+        assert_int_equal(fs_write_atomic(log, "(00.1) x\n", 9, 0600, &err), 0);
+        time_t at = time(NULL) - (i == OTHERS ? 0 : i == YOUNGEST ? 10 : 100 + i);
+        const struct timespec then[2] = {{.tv_sec = at}, {.tv_sec = at}};
+        assert_int_equal(utimensat(AT_FDCWD, log, then, 0), 0);
+        if (i == OTHERS && (geteuid() != 0 || chown(work, 65534, 65534) < 0))
+            assert_int_equal(fs_remove_tree(folders[i], &err), 0);
+    }
+    const struct diagnose_spec spec = {.container = id};
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    cleanup_bundle struct bundle b = BUNDLE_INIT;
+    take(&spec, NULL, &text, &b);
+    const struct bundle_item *first = bundle_next(&b, "log /", NULL);
+    const struct bundle_item *others =
+        bundle_find(&b, "log %s/work/criu-dump.log", folders[OTHERS]);
+    cleanup_free char *want = xasprintf("log %s/work/criu-dump.log", folders[YOUNGEST]);
+    for (int i = 0; i < FOLDERS; i++) {
+        if (access(folders[i], F_OK) == 0)
+            assert_int_equal(fs_remove_tree(folders[i], &err), 0);
+        free(folders[i]);
+    }
+    assert_non_null(first);
+    assert_string_equal(first->name, want);
+    assert_null(others);
+}
+
+/* A place where other programs are found first, in the folder `self`. */
+static int in_odd_place(void *self, const char *script, const struct strv *args, int64_t deadline,
+                        struct run_result *ret, struct error *err)
+{
+    cleanup_strv struct strv argv = STRV_INIT;
+    strv_push(&argv, "env");
+    strv_printf(&argv, "PATH=%s:/usr/bin:/bin", (const char *)self);
+    strv_push_all(&argv, "sh", "-c", script, "kataloop", NULL);
+    strv_extend(&argv, args);
+    const struct command cmd = {.argv = &argv};
+    return transport_run(host, &cmd, deadline, ret, err);
+}
+
+/* Of an old busybox; and of a time-out that has passed, where a folder is on a file system that
+ * hangs. */
+static void a_timeout_is_what_it_is(void **state)
+{
+    (void)state;
+    static const char criu[] = "#!/bin/sh\necho Version: 9\n";
+    static const struct {
+        const char *timeout, *version, *images;
+    } cases[] = {
+        {"#!/bin/sh\n[ \"$1\" = -t ]\n", "Version: 9", NULL},
+        {"#!/bin/sh\nshift\ncase $* in *images*) exit 124 ;; esac\nexec \"$@\"\n", "Version: 9",
+         "it does not answer: a look at it took more than 5 s"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char folder[] = "/tmp/kataloop-evidence-XXXXXX";
+        assert_non_null(mkdtemp(folder));
+        cleanup_error struct error err = ERROR_INIT;
+        cleanup_free char *one = path_join(folder, "timeout"), *other = path_join(folder, "criu"),
+                          *images = path_join(folder, "images");
+        assert_int_equal(
+            fs_write_atomic(one, cases[i].timeout, strlen(cases[i].timeout), 0700, &err), 0);
+        assert_int_equal(fs_write_atomic(other, criu, strlen(criu), 0700, &err), 0);
+        assert_int_equal(mkdir(images, 0700), 0);
+        const struct evidence_place place = {in_odd_place, folder};
+        const struct diagnose_spec spec = {.target_pid = getpid(), .images_dir = images};
+        cleanup_strbuf struct strbuf text = STRBUF_INIT;
+        cleanup_bundle struct bundle b = BUNDLE_INIT;
+        take(&spec, &place, &text, &b);
+        const char *version = item_line(bundle_find(&b, "criu --version"), 0);
+        assert_non_null(version);
+        assert_string_equal(version, cases[i].version);
+        const struct bundle_item *seen = bundle_find(&b, "images %s", images);
+        assert_non_null(seen);
+        if (cases[i].images)
+            assert_string_equal(seen->missing, cases[i].images);
+        else
+            assert_null(seen->missing);
+        assert_int_equal(fs_remove_tree(folder, &err), 0);
+    }
 }
 
 /* Anybody can call a process criu, and name or open what root alone should read. */
@@ -374,6 +525,32 @@ static int dead_guest(void *self, const char *script, const struct strv *args, i
     return 0;
 }
 
+/* It hangs in the middle of it. */
+static int late_guest(void *self, const char *script, const struct strv *args, int64_t deadline,
+                      struct run_result *ret, struct error *err)
+{
+    (void)self;
+    (void)script;
+    (void)deadline;
+    strbuf_printf(&ret->out, "\n%s item 100 seen\nfirst\n\n%s item 100 half\nsec", args->items[0],
+                  args->items[0]);
+    return error_set(err, ERR_TIMEOUT, "it did not end in time");
+}
+
+static void what_a_guest_has_said_before_it_hangs_is_kept(void **state)
+{
+    (void)state;
+    const struct evidence_place place = {late_guest, NULL};
+    const struct diagnose_spec spec = {.container = "x"};
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    cleanup_bundle struct bundle b = BUNDLE_INIT;
+    take(&spec, &place, &text, &b);
+    const char *seen = item_line(bundle_find(&b, "seen"), 0);
+    assert_non_null(seen);
+    assert_string_equal(seen, "first");
+    assert_string_equal(bundle_find(&b, "guest")->missing, "it did not end in time");
+}
+
 static void a_guest_that_does_not_answer_is_said_and_the_rest_is_there(void **state)
 {
     (void)state;
@@ -402,12 +579,17 @@ int main(void)
         cmocka_unit_test(a_process_is_in_it_and_its_secrets_are_not),
         cmocka_unit_test(the_threads_of_a_parent_are_in_it),
         cmocka_unit_test(secrets_within_values_and_arguments_are_hidden),
+        cmocka_unit_test(secrets_in_the_journal_are_hidden),
         cmocka_unit_test(arguments_that_look_like_a_header_are_only_arguments),
         cmocka_unit_test(it_is_known_how_long_the_log_is_silent),
         cmocka_unit_test(the_end_of_a_long_log_is_in_it),
+        cmocka_unit_test(neither_warnings_nor_what_follows_push_an_error_out),
+        cmocka_unit_test(the_youngest_log_of_a_container_is_the_first),
+        cmocka_unit_test(a_timeout_is_what_it_is),
         cmocka_unit_test(only_what_criu_writes_is_its_log),
         cmocka_unit_test(a_name_that_is_shell_code_is_only_a_name),
         cmocka_unit_test(what_the_caller_knows_is_in_it),
+        cmocka_unit_test(what_a_guest_has_said_before_it_hangs_is_kept),
         cmocka_unit_test(a_guest_that_does_not_answer_is_said_and_the_rest_is_there),
     };
     return cmocka_run_group_tests(tests, open_host, close_host);

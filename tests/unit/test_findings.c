@@ -280,6 +280,85 @@ static void a_cause_that_no_line_shows_is_only_possible(void **state)
     }
 }
 
+/* Nothing else is accused of it. */
+static void one_cause_is_one_finding(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bundle;
+        enum certainty certainty;
+    } cases[] = {
+        {"frozen-target.freezing.evidence", LIKELY},
+        {"frozen-target.v1-gave-up.evidence", LIKELY},
+        {"kernel-options.no-diag.evidence", CERTAIN},
+        {"kernel-options.no-diag-own-network.evidence", CERTAIN},
+        {"kernel-options.udp-lite.evidence", CERTAIN},
+        {"no-space.client.evidence", CERTAIN},
+        {"ptrace-forbidden.selinux.evidence", LIKELY},
+        {"uninterruptible.fuse.evidence", CERTAIN},
+        {"unsupported.criu-itself.evidence", CERTAIN},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_judged struct judged j = JUDGED_INIT;
+        judge_file(cases[i].bundle, &j);
+        if (j.f.n != 1)
+            fail_msg("%s: %zu findings", cases[i].bundle, j.f.n);
+        assert_int_equal(j.f.items[0].certainty, cases[i].certainty);
+    }
+}
+
+static void a_file_outside_and_one_that_is_watched_are_told_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bundle, *does, *does_not;
+    } cases[] = {
+        {"unsupported.outside-file.evidence", "file[%x:%x]", "--skip-mnt"},
+        {"unsupported.watch.evidence", "--irmap-scan-path ", "ls -l"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_judged struct judged j = JUDGED_INIT;
+        judge_file(cases[i].bundle, &j);
+        assert_non_null(strstr(j.f.items[0].command, cases[i].does));
+        assert_null(strstr(j.f.items[0].command, cases[i].does_not));
+    }
+}
+
+/* 1 is for children only, and the target is none of CRIU's. */
+static void yama_is_to_be_off_where_the_capability_is_not_given(void **state)
+{
+    (void)state;
+    cleanup_judged struct judged j = JUDGED_INIT;
+    judge_file("ptrace-forbidden.yama2.evidence", &j);
+    for (size_t i = 0; i < j.f.n; i++)
+        if (strstr(j.f.items[i].title, "Yama"))
+            assert_string_equal(j.f.items[i].command, "sysctl -w kernel.yama.ptrace_scope=0");
+    assert_non_null(strstr(j.f.items[0].title, "Yama"));
+}
+
+/* Its number may be somebody else's by now. */
+static void a_tracer_that_was_not_seen_is_not_to_be_killed(void **state)
+{
+    (void)state;
+    cleanup_judged struct judged j = JUDGED_INIT;
+    judge_text("kataloop-evidence 1\n[processes]\n|target 5\n[/proc/5/status]\n|Name:\tsh\n"
+               "|TracerPid:\t77\nend\n",
+               &j);
+    assert_string_equal(j.f.items[0].rule->id, "traced");
+    assert_null(strstr(j.f.items[0].command, "kill"));
+}
+
+static void a_folder_that_hangs_is_unusual(void **state)
+{
+    (void)state;
+    assert_told("kataloop-evidence 1\n[caller]\n|stalled: yes\n[processes]\n|target 5\n"
+                "[images /shared/c]\n!it does not answer: a look at it took more than 5 s\nend\n",
+                "no known cause fits; the unusual things are listed\n"
+                "  - the checkpoint stalled\n"
+                "  - the folder of the images, /shared/c: it does not answer: a look at it took\n"
+                "  more than 5 s\n");
+}
+
 static void a_tracer_of_the_container_is_not_to_be_killed(void **state)
 {
     (void)state;
@@ -580,6 +659,11 @@ int main(void)
         cmocka_unit_test(a_frozen_target_is_told_in_full),
         cmocka_unit_test(blocks_and_inodes_are_told_apart),
         cmocka_unit_test(a_cause_that_no_line_shows_is_only_possible),
+        cmocka_unit_test(one_cause_is_one_finding),
+        cmocka_unit_test(a_file_outside_and_one_that_is_watched_are_told_apart),
+        cmocka_unit_test(yama_is_to_be_off_where_the_capability_is_not_given),
+        cmocka_unit_test(a_tracer_that_was_not_seen_is_not_to_be_killed),
+        cmocka_unit_test(a_folder_that_hangs_is_unusual),
         cmocka_unit_test(a_tracer_of_the_container_is_not_to_be_killed),
         cmocka_unit_test(a_refusal_makes_a_filter_likely),
         cmocka_unit_test(another_criu_is_named_and_not_to_be_killed),
