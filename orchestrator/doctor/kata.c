@@ -84,6 +84,12 @@ int check_image(struct doctor *d, struct check_result *f, struct error *err)
     return 0;
 }
 
+/* Of the configuration and of what is dropped in beside it: the last word counts. */
+static const char find_console[] =
+    "cat -- \"$1\" \"${1%/*}\"/config.d/*.toml 2>/dev/null | "
+    "sed -n 's/^[[:space:]]*debug_console_enabled[[:space:]]*=[[:space:]]*\\([a-z]*\\).*/\\1/p' | "
+    "tail -n 1 | grep -qx true";
+
 int check_console(struct doctor *d, struct check_result *f, struct error *err)
 {
     const json_t *kernel = json_object_get(d->kata, "Kernel");
@@ -95,10 +101,7 @@ int check_console(struct doctor *d, struct check_result *f, struct error *err)
     if (!path || !*path)
         return check_say(f, VERDICT_UNKNOWN, "kata-runtime does not name its configuration");
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    if (doctor_ask_script(
-            d->host, true,
-            "grep -Eq '^[[:space:]]*debug_console_enabled[[:space:]]*=[[:space:]]*true' -- \"$1\"",
-            path, &r, err) < 0)
+    if (doctor_ask_script(d->host, true, find_console, path, &r, err) < 0)
         return -1;
     if (r.status.code == 0)
         return check_say(f, VERDICT_OK, "on, by %s", path);

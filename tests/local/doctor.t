@@ -151,3 +151,18 @@ exits "a workflow without Kata needs none" 0
 for id in kata shim image console criu space-image; do
     doctor_says "a workflow without Kata: $id" "$id" ok 'not needed: workflow `w` has no Kata container'
 done
+
+# --- the console's own switch, and what is dropped in beside Kata's configuration -------------------------
+
+healthy
+plant kata-runtime "echo '{\"Runtime\": {\"Config\": {\"Path\": \"$scratch/configuration.toml\"}}}'"
+mkdir config.d
+printf '[agent.kata]\n# debug_console_enabled = true\ndebug_console_enabled = false\n' >configuration.toml
+examine here
+sick console warn 'off: nothing can be seen of a guest'
+printf '[agent.kata]\n  debug_console_enabled = true # for now\n' >config.d/10-console.toml
+examine here
+sick console ok 'on'
+printf '[agent.kata]\ndebug_console_enabled=false\n' >config.d/20-console.toml
+examine here
+sick console warn 'off: nothing can be seen of a guest'
