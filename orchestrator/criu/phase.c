@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Phases of a dump. The beginnings of messages are those of criu/cr-dump.c, criu/seize.c,
- * criu/net.c, criu/mem.c and compel/src/lib/infect.c, the same from CRIU 3.16 to 4.1. */
+ * criu/net.c, criu/mem.c and compel/src/lib/infect.c, the same from CRIU 3.16 to 4.1 but for the
+ * part's name in front of some. */
 #include "criu/phase.h"
 
 #include <string.h>
@@ -36,14 +37,22 @@ static const struct {
     {"Pre-dumping finished successfully", "finished"},
 };
 
+/* "net: Lock network": without the name of the part that says it, which newer ones put in front. */
+static const char *without_part(const char *message)
+{
+    size_t n = strspn(message, "abcdefghijklmnopqrstuvwxyz_-");
+    return n > 0 && message[n] == ':' && message[n + 1] == ' ' ? message + n + 2 : message;
+}
+
 static void take_line(struct criu_phase *p, const char *text, size_t len)
 {
     struct criu_log_line line;
     criu_log_parse_line(text, len, &line);
     if (line.at > p->last)
         p->last = line.at;
-    for (size_t i = 0; line.message && i < ARRAY_SIZE(phases); i++) {
-        if (strncmp(line.message, phases[i].start, strlen(phases[i].start)) != 0)
+    const char *said = line.message ? without_part(line.message) : "";
+    for (size_t i = 0; i < ARRAY_SIZE(phases); i++) {
+        if (strncmp(said, phases[i].start, strlen(phases[i].start)) != 0)
             continue;
         if (p->name != phases[i].name) {
             p->name = phases[i].name;

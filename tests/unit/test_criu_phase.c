@@ -31,6 +31,18 @@ static void names_the_phase_and_its_begin(void **state)
     assert_int_equal(p.last - p.since, 100000000);
 }
 
+static void a_part_of_criu_may_name_itself(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"(00.1) net: Lock network\n", "(00.1) Lock network\n"};
+    for (size_t i = 0; i < 2; i++) {
+        struct criu_phase p = CRIU_PHASE_INIT;
+        criu_phase_add(&p, lines[i], strlen(lines[i]));
+        assert_non_null(p.name);
+        assert_string_equal(p.name, "locking the network");
+    }
+}
+
 static void takes_pieces_of_any_size(void **state)
 {
     (void)state;
@@ -97,6 +109,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_the_phase_and_its_begin),
+        cmocka_unit_test(a_part_of_criu_may_name_itself),
         cmocka_unit_test(takes_pieces_of_any_size),
         cmocka_unit_test(a_line_that_has_not_ended_says_nothing),
         cmocka_unit_test(survives_what_is_no_log),
