@@ -15,6 +15,13 @@
 
 enum { SAID_MAX = 4096 }; /* bytes on standard error that may say why journalctl ends */
 
+/* What a clock is off that said `theirs` at some moment between two of ours, and that counts in
+ * steps of `step`. No difference that could be told is none. */
+static int64_t clock_difference(int64_t before, int64_t after, int64_t theirs, int64_t step)
+{
+    return theirs + step < before ? theirs + step - before : theirs > after ? theirs - after : 0;
+}
+
 int logs_clock_offset(struct transport *host, int64_t *ret, struct error *err)
 {
     cleanup_strv struct strv argv = STRV_INIT;
@@ -28,8 +35,7 @@ int logs_clock_offset(struct transport *host, int64_t *ret, struct error *err)
     strbuf_rtrim(&r.out);
     if (!parse_int(strbuf_str(&r.out), &theirs))
         return error_set(err, ERR_FAILED, "`date` on %s gives no time", transport_name(host));
-    /* Read at some moment between the two: no difference that could be told is none. */
-    *ret = theirs < before ? theirs - before : theirs > after ? theirs - after : 0;
+    *ret = clock_difference(before, after, theirs, 0);
     return 0;
 }
 
@@ -97,6 +103,32 @@ static int ask_guest(struct guest *g, const struct strv *argv, struct strbuf *re
     return 0;
 }
 
+/* The guest's clock less the host's: one that was paused, or keeps no time, may be hours behind.
+ * Less than two seconds is none: busybox tells whole ones. */
+static int ask_guest_clock(const struct log_request *r, struct guest *g, int64_t *ret,
+                           struct error *err)
+{
+    enum { STEP = 1000000, LEAST = 2 * STEP };
+    cleanup_strv struct strv argv = STRV_INIT;
+    cleanup_strbuf struct strbuf said = STRBUF_INIT;
+    int64_t host, theirs;
+    strv_push_all(&argv, "date", "+%s", NULL);
+    if (logs_clock_offset(r->host, &host, err) < 0)
+        return -1;
+    int64_t before = clock_wall_usec();
+    if (ask_guest(g, &argv, &said, err) < 0)
+        return -1;
+    int64_t after = clock_wall_usec();
+    strbuf_rtrim(&said);
+    *ret = 0;
+    if (!parse_int(strbuf_str(&said), &theirs) || theirs < 0 || theirs > INT64_MAX / (2 * STEP))
+        return 0;
+    int64_t off = clock_difference(before, after, theirs * STEP, STEP) - host;
+    if (off <= -LEAST || off >= LEAST)
+        *ret = off;
+    return 0;
+}
+
 /* A guest that has no journal has no lines: that is not a failure. */
 static int read_guest(const struct log_request *r, struct log_lines *ret, struct error *err)
 {
@@ -104,9 +136,11 @@ static int read_guest(const struct log_request *r, struct log_lines *ret, struct
     cleanup_strv struct strv criu = STRV_INIT;
     cleanup_strbuf struct strbuf files = STRBUF_INIT;
     size_t before = ret->len;
+    int64_t ahead;
     const struct guest_spec spec = {.sandbox = r->container->sandbox,
                                     .runtime = r->container->runtime};
-    if (guest_open(r->host, &spec, deadline_in(READ_TIMEOUT), &g, err) < 0)
+    if (guest_open(r->host, &spec, deadline_in(READ_TIMEOUT), &g, err) < 0 ||
+        ask_guest_clock(r, g, &ahead, err) < 0)
         return -1;
     criu_command(&criu);
     if (ask_guest(g, &criu, &files, err) < 0)
@@ -115,13 +149,16 @@ static int read_guest(const struct log_request *r, struct log_lines *ret, struct
     for (size_t i = 0; i < JOURNAL_QUESTIONS; i++) {
         cleanup_strv struct strv argv = STRV_INIT;
         cleanup_strbuf struct strbuf said = STRBUF_INIT;
-        journal_command(i, r->since, r->until, false, &argv);
+        journal_command(i, r->since + ahead > 0 ? r->since + ahead : 0,
+                        r->until > 0 ? r->until + ahead : 0, false, &argv);
         if (ask_guest(g, &argv, &said, err) < 0)
             return -1;
         journal_read(&said, ret);
     }
-    for (size_t i = before; i < ret->len; i++)
+    for (size_t i = before; i < ret->len; i++) {
         ret->items[i].sure = true;
+        ret->items[i].at -= ahead;
+    }
     return 0;
 }
 

@@ -20,13 +20,14 @@ const char criu_files_script[] =
     "printf '%s %s %s\\n' \"$n\" \"$(stat -c '%Y %y' \"$f\")\" \"$f\"; "
     "tail -c +$((s - n + 1)) \"$f\" | head -c \"$n\"; done";
 
-/* "SIZE SECONDS DATE TIME.FRACTION ZONE PATH": what stat has. False: no such line. */
+/* "SIZE SECONDS DATE TIME.FRACTION ZONE PATH": what stat has; that of an older busybox knows no
+ * zone. False: no such line. */
 static bool parse_header(char *line, size_t *ret_size, int64_t *ret_usec, char **ret_path)
 {
-    char *word[5];
+    char *word[4], *path = strchr(line, '/');
     int64_t size, seconds;
     for (size_t i = 0; i < ARRAY_SIZE(word); i++)
-        if (!(word[i] = strsep(&line, " ")) || !line)
+        if (!(word[i] = strsep(&line, " ")) || !line || !path || line > path)
             return false;
     if (!parse_int(word[0], &size) || size < 0 || !parse_int(word[1], &seconds) || seconds < 0 ||
         seconds > INT64_MAX / 2000000)
@@ -39,7 +40,7 @@ static bool parse_header(char *line, size_t *ret_size, int64_t *ret_usec, char *
     }
     *ret_size = (size_t)size;
     *ret_usec = seconds * 1000000 + usec;
-    *ret_path = line;
+    *ret_path = path;
     return true;
 }
 

@@ -20,7 +20,7 @@ enum log_source {
 const char *log_source_name(enum log_source s); /* "host", "containerd" … */
 
 struct log_line {
-    int64_t at; /* microseconds since 1970, by the clock of who wrote it */
+    int64_t at; /* microseconds since 1970, by the host's clock as far as that is known */
     enum log_source source;
     int priority; /* as syslog has it, 0…7; -1: not said */
     char *who;    /* identifier and unit, or path, for matching; owned */

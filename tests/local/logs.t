@@ -61,6 +61,16 @@ exits "the logs of a container" 0
 has "its guest's are not read" "$err" "not read: the guest's logs: the guest of pod: " "no lines about name in"
 ok "what was said there cannot steer the terminal" not grep -q $'\033' "$scratch/err"
 
+# A guest an hour behind: its lines are of now.
+mkdir "$scratch/guest"
+printf '#!/bin/sh\nPATH=%s:$PATH exec sh -i\n' "$scratch/guest" >"$scratch/bin/kata-runtime"
+printf '#!/bin/sh\nexec /bin/date -d "-1 hour" "$@"\n' >"$scratch/guest/date"
+sed 's/\*--unit=containerd\*) .*/*--unit=containerd*) entry of-the-guest ;;/' "$scratch/bin/journalctl" >"$scratch/guest/journalctl"
+chmod +x "$scratch/bin/kata-runtime" "$scratch/guest/date" "$scratch/guest/journalctl"
+run "$kataloop" logs one
+exits "the logs of a container and of its guest" 0
+has "what its guest says, whose clock is an hour behind" "$out" "of-the-guest"
+
 # Nor can what a failure quotes, of a bundle here; its lines stay lines.
 printf 'kataloop-evidence 9\033]0;title\007\033[2J9\n' >bundle
 run "$kataloop" diagnose bundle
