@@ -548,7 +548,7 @@ done
 set -f
 n=0
 for line in $logs; do
-    [ "$n" -lt 3 ] || break
+    [ "$n" -lt 5 ] || break
     n=$((n + 1))
     file=${line%% *} log=${line#* }
     [ "$file" != - ] || file=$log

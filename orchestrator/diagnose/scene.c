@@ -50,17 +50,12 @@ static bool dumps(const struct process *p)
            strv_contains(&p->command, "swrk");
 }
 
-/* One that waits for others and dumps nothing by itself. */
-static bool serves(const struct process *p)
-{
-    return strv_contains(&p->command, "service") || strv_contains(&p->command, "page-server") ||
-           strv_contains(&p->command, "lazy-pages");
-}
-
-/* How well a process fits as "the CRIU": of our target, dumping, alive. */
+/* How well a process fits as "the CRIU": of our target, dumping, alive. One that is asked for
+ * something else (`criu check`), or only called so, is none; a zombie has no words any more. */
 static int criu_fit(const struct bundle *b, const struct process *p)
 {
-    if (!(p->roles & PROCESS_CRIU) || (serves(p) && !dumps(p)))
+    bool works = dumps(p) || strv_contains(&p->command, "restore");
+    if (!(p->roles & PROCESS_CRIU) || (p->command.len > 0 && !works))
         return 0;
     int64_t root = 0;
     const char *tree = command_option(&p->command, "--tree", 't');
@@ -245,6 +240,32 @@ static bool is_log(const struct bundle_item *item, const char *file, const char 
            strchr("/ ", item->name[len - its - 1]) && (!folder || strstr(item->name, folder));
 }
 
+/* Does the process have that file open? */
+static bool has_open(const struct bundle *b, const struct process *p, const char *path)
+{
+    const struct bundle_item *list = bundle_find(b, "/proc/%d/fd", p->pid);
+    for (size_t i = 0; list && i < list->lines.len; i++) {
+        const char *arrow = strstr(list->lines.items[i], " -> ");
+        if (arrow && strcmp(arrow + 4, path) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Is it the log of a CRIU that is not ours? */
+static bool is_anothers(const struct scene *s, const struct bundle_item *log)
+{
+    const char *path = log->name + strlen("log ");
+    if (s->criu && has_open(s->bundle, s->criu, path))
+        return false;
+    for (size_t i = 0; i < s->bundle->n_processes; i++) {
+        const struct process *p = &s->bundle->processes[i];
+        if ((p->roles & PROCESS_CRIU) && p != s->criu && has_open(s->bundle, p, path))
+            return true;
+    }
+    return false;
+}
+
 static void find_log(struct scene *s)
 {
     const struct bundle_item *item = NULL, *first = NULL;
@@ -255,7 +276,7 @@ static void find_log(struct scene *s)
     if (file && *file == '/')
         folder = NULL;
     while ((item = bundle_next(s->bundle, "log /", item))) {
-        first = first ? first : item;
+        first = first || is_anothers(s, item) ? first : item;
         if (file && is_log(item, file, folder))
             break;
     }
