@@ -66,6 +66,16 @@ const struct rule rule_session_leader = {
 
 /* --- 7: network lock ------------------------------------------------------------------------- */
 
+/* What iptables-restore says itself: that it has no -w (before 1.6.2), no module, no place for its
+ * lock. */
+static void show_iptables_words(const struct scene *s, struct finding *f)
+{
+    static const char *const words[] = {"tables-restore: ", "tables-restore v",
+                                        "can't open lock file"};
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+        finding_show(f, scene_said(s, words[i]));
+}
+
 static void check_network_lock(const struct scene *s, const struct rule *r, struct findings *out)
 {
     struct spot failed = scene_said(s, "Locking network failed");
@@ -79,6 +89,7 @@ static void check_network_lock(const struct scene *s, const struct rule *r, stru
     struct finding *f = finding_add(out, r, CERTAIN, "CRIU could not lock the network%s",
                                     absent ? ": iptables-restore is missing" : "");
     finding_show(f, missing);
+    show_iptables_words(s, f);
     finding_show(f, failed);
     int line = item_prefix(which, "iptables-restore:");
     if (line >= 0 && !nftables)
@@ -106,8 +117,8 @@ static void check_network_lock(const struct scene *s, const struct rule *r, stru
                  "where no connection matters",
         absent ? "Put iptables into the guest image, or give the agent a PATH that has it; or "
                  "have CRIU lock by other means (--network-lock nftables, or skip)."
-               : "Use another way to lock (--network-lock nftables or skip), or a kernel with "
-                 "CONFIG_NETFILTER_XT_MARK.");
+               : "Take away what iptables-restore complains of, or use another way to lock "
+                 "(--network-lock nftables or skip), or a kernel with CONFIG_NETFILTER_XT_MARK.");
     finding_refute(f, "iptables-restore runs in the environment that the agent gives to CRIU");
 }
 

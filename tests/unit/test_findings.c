@@ -324,6 +324,24 @@ static void a_file_outside_and_one_that_is_watched_are_told_apart(void **state)
     }
 }
 
+static void what_iptables_says_itself_is_shown(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bundle, *words;
+    } cases[] = {
+        {"network-lock.old-iptables.evidence", "iptables-restore: invalid option -- 'w'"},
+        {"network-lock.no-lock-file.evidence",
+         "Fatal: can't open lock file /run/xtables.lock: Read-only file system"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_judged struct judged j = JUDGED_INIT;
+        judge_file(cases[i].bundle, &j);
+        assert_int_equal(j.f.n, 1);
+        assert_string_equal(j.f.items[0].evidence[0].text, cases[i].words);
+    }
+}
+
 /* 1 is for children only, and the target is none of CRIU's. */
 static void yama_is_to_be_off_where_the_capability_is_not_given(void **state)
 {
@@ -661,6 +679,7 @@ int main(void)
         cmocka_unit_test(a_cause_that_no_line_shows_is_only_possible),
         cmocka_unit_test(one_cause_is_one_finding),
         cmocka_unit_test(a_file_outside_and_one_that_is_watched_are_told_apart),
+        cmocka_unit_test(what_iptables_says_itself_is_shown),
         cmocka_unit_test(yama_is_to_be_off_where_the_capability_is_not_given),
         cmocka_unit_test(a_tracer_that_was_not_seen_is_not_to_be_killed),
         cmocka_unit_test(a_folder_that_hangs_is_unusual),
