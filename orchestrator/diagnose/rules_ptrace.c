@@ -356,13 +356,19 @@ const struct rule rule_ptrace_forbidden = {
 static void check_uninterruptible(const struct scene *s, const struct rule *r, struct findings *out)
 {
     struct spot said = scene_said(s, "found, state D");
-    if (!spot_is(said) || s->finished || s->target_freezer.frozen || s->inner)
+    struct spot freeze = scene_said(s, "Unable to freeze cgroup");
+    if ((!spot_is(said) && !spot_is(freeze)) || s->finished || s->target_freezer.frozen || s->inner)
         return;
-    struct finding *f = finding_add(out, r, CERTAIN,
+    struct finding *f =
+        spot_is(said) ? finding_add(out, r, CERTAIN,
                                     "a process of the container waits uninterruptibly, and did not "
-                                    "stop for CRIU in its time");
+                                    "stop for CRIU in its time")
+                      : finding_add(out, r, LIKELY,
+                                    "CRIU could not freeze the container's cgroup in its time: a "
+                                    "process of it waits uninterruptibly");
     finding_show(f, scene_said(s, "Timeout reached"));
     finding_show(f, said);
+    finding_show(f, freeze);
     for (size_t i = 0; i < s->bundle->n_processes; i++) {
         const struct process *p = &s->bundle->processes[i];
         if (!(p->roles & PROCESS_TARGET) || p->state != 'D')
