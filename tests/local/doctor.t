@@ -10,7 +10,7 @@ date=$(command -v date)
 printf '#!/bin/sh\nPATH=%q exec %q "$@"\n' "$scratch/bin" "$kataloop" >kataloop
 chmod +x kataloop
 kataloop=$scratch/kataloop
-for program in sh env awk sed grep stat dirname tr cat; do
+for program in sh env awk sed grep stat dirname tr cat tail; do
     ln -s "$(command -v "$program")" "bin/$program"
 done
 # plant PROGRAM SCRIPT: never through one of those links.
