@@ -151,9 +151,12 @@ unit: all $(UNIT_BIN) $(IMG_UNIT_BIN)
 	BUILD=$(BUILD) CMOCKA_MESSAGE_OUTPUT=TAP prove --timer --jobs 2 --exec '' \
 	    $(UNIT_BIN) $(IMG_UNIT_BIN) $(wildcard tests/guestimg/*.t tests/local/*.t)
 
-.PHONY: deps
+# What building and testing need, the disposable host included; or building alone.
+.PHONY: deps build-deps
 deps:
 	@tools/deps
+build-deps:
+	@tools/deps build
 
 # What the benchmarks need of the library itself.
 $(BUILD)/tests/bench: $(BUILD)/obj/tests/bench/bench.o $(BUILD)/libkataloop.a
@@ -207,6 +210,18 @@ install: all
 	$(BUILD)/kataloop completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/kataloop.fish
 	for page in $(if $(shell command -v scdoc),$(MAN)); do \
 	    install -D -m 0644 "$$page" "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}"; \
+	done
+
+# What `install` puts there with the same PREFIX and DESTDIR, and the folders that only kataloop has.
+.PHONY: uninstall
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/kataloop $(DESTDIR)$(PREFIX)/bin/guestimg
+	rm -rf $(DESTDIR)$(PREFIX)/share/kataloop $(DESTDIR)$(PREFIX)/share/doc/kataloop
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/kataloop \
+	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_kataloop \
+	    $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/kataloop.fish
+	for page in $(MAN); do \
+	    rm -f "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}"; \
 	done
 
 .PHONY: clean

@@ -135,3 +135,16 @@ not_hidden() { ! grep -q __man <<<"$1"; }
 ok "and no hidden verb" not_hidden "$manual$("$kataloop" -h)"
 has "the file's reference has every kind of step" "$("$kataloop" __man steps)" \
     "## sync" "## build" "## inject" "## restart" "## container" "## checkpoint" "## run"
+
+# --- make install, and back
+in_dest() { make -C "$top" -s --no-print-directory DESTDIR="$scratch/dest" "$1" >/dev/null; }
+installed() { (cd "$scratch/dest" && find . -type f | sed 's,.*/share/,share/,; s,.*/bin/,bin/,'); }
+ok "make install" in_dest install
+has "puts programs, recipes, examples and completions in place" "$(installed)" bin/kataloop bin/guestimg \
+    share/kataloop/recipes/full-loop.yaml share/doc/kataloop/kataloop.yaml \
+    share/doc/kataloop/systemd/kataloop-nightly.timer share/bash-completion/completions/kataloop \
+    share/zsh/site-functions/_kataloop share/fish/vendor_completions.d/kataloop.fish
+others=$(dirname "$(find "$scratch/dest" -path '*/bin/kataloop')")/another
+touch "$others"
+ok "make uninstall" in_dest uninstall
+is "takes all of it away, and nothing else" "$(installed)" bin/another
