@@ -75,8 +75,6 @@ int error_exit_code(const struct error *err)
         return 0;
     case ERR_USAGE:
         return 2;
-    case ERR_REGRESSION:
-        return 3;
     case ERR_HANG:
         return 4;
     case ERR_UNREACHABLE:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * How a failure travels: functions return -1 and fill a struct error; success leaves it alone.
+ * How a failure travels: functions return -1 and fill a struct error; success does not touch it.
  *
  * A message names the thing and the cause, from the outside in ("injecting into guest: opening
  * `/x.img`: No such file or directory"); the hint is the next thing to do. Both are one line,
@@ -14,7 +14,6 @@ enum error_code {
     ERR_NONE = 0,
     ERR_FAILED,      /* a step or an operation failed: exit 1 */
     ERR_USAGE,       /* command line, configuration, workflow file: exit 2 */
-    ERR_REGRESSION,  /* slower than the baseline: exit 3 */
     ERR_HANG,        /* a checkpoint hung and was diagnosed: exit 4 */
     ERR_UNREACHABLE, /* no connection to the host, or lost: exit 5 */
     ERR_TIMEOUT,     /* a deadline passed: exit 1 */
@@ -40,7 +39,7 @@ struct error {
 int error_set(struct error *err, enum error_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The same, with ": " and the text of `errnum` behind the message. Code ERR_FAILED. */
+/* The same, with ": " and the text of `errnum` after the message. Code ERR_FAILED. */
 int error_set_errno(struct error *err, int errnum, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -56,7 +55,7 @@ void error_move(struct error *to, struct error *from);
 /* Free what `err` owns and make it empty. */
 void error_release(struct error *err);
 
-/* The exit code of a program that ends with `err` (table in docs: 0 1 2 3 4 5 130). */
+/* The exit code of a program that ends with `err` (README.md has the table). */
 int error_exit_code(const struct error *err);
 
 #endif
