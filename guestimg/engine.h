@@ -44,7 +44,7 @@ struct image_engine {
     /* Open the file `path`, which has the layout of `image`. `notes` takes lines worth telling. */
     int (*open)(const char *path, const struct image *image, bool writable, struct strbuf *notes,
                 void **ret, struct error *err);
-    /* A file, symbolic links followed inside the image. One that is not there is no error. */
+    /* A file, symbolic links followed inside the image. One that is not there is not an error. */
     int (*stat)(void *self, const char *path, struct image_file *ret, struct error *err);
     /* The digest of a regular file. */
     int (*digest)(void *self, const char *path, char ret[SHA256_HEX_SIZE], struct error *err);

@@ -28,7 +28,7 @@ struct image {
     bool has_journal;
 };
 
-/* Look at the file. What is no image, or none of a kind that can be looked into, is an error. */
+/* Look at the file. Anything but an image of a kind that can be looked into is an error. */
 int image_open(const char *path, struct image *ret, struct error *err);
 void image_release(struct image *image);
 const char *image_fs_name(enum image_fs fs);

@@ -4,8 +4,8 @@
  * The copy is made beside the image, changed, flushed, and renamed over it: who has the old file
  * open (a running VM maps it) keeps it. The old file stays as
  * "<image>.kept-<YYYYMMDD-HHMMSS.UUUUUU>-<8 hex digits>" (UTC), a second name given before the
- * rename. An entry whose name is not exactly of that form is no version: it is neither put back nor
- * removed. */
+ * rename. An entry whose name is not exactly of that form is not a version: it is neither put back
+ * nor removed. */
 #ifndef GUESTIMG_PUBLISH_H
 #define GUESTIMG_PUBLISH_H
 

@@ -28,7 +28,7 @@ void watchdog_begin(struct watchdog *w, int64_t deadline);
 void watchdog_relax(struct watchdog *w);
 /* Kill no more: what is to be closed has children of its own that take away what is left. */
 void watchdog_stop(struct watchdog *w);
-/* Behind what had to be closed. Ends the program if a signal came meanwhile. */
+/* After what had to be closed. Ends the program if a signal came meanwhile. */
 void watchdog_end(struct watchdog *w);
 
 #endif

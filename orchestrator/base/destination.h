@@ -18,8 +18,8 @@ struct destination {
 #define cleanup_destination __attribute__((cleanup(destination_release)))
 void destination_release(struct destination *d);
 
-/* "host", "user@host", "user@host:port", or one of them behind "ssh://". An IPv6 address stands in
- * brackets where a port follows, and behind "ssh://". What is wrong is said as ERR_USAGE. */
+/* "host", "user@host", "user@host:port", or one of them after "ssh://". An IPv6 address stands in
+ * brackets where a port follows, and after "ssh://". What is wrong is said as ERR_USAGE. */
 int destination_parse(const char *text, struct destination *ret, struct error *err);
 
 #endif

@@ -12,7 +12,7 @@
 
 /* "a/b" of "a" and "b"; an absolute `name` wins. The caller frees. */
 char *path_join(const char *dir, const char *name);
-/* The part behind the last '/' (borrowed from `path`). */
+/* The part after the last '/' (borrowed from `path`). */
 const char *path_base(const char *path);
 /* Everything before the last '/': "." where there is none, "/" at the root. The caller frees. */
 char *path_dir(const char *path);
@@ -34,7 +34,7 @@ int fs_mkdir_parents(const char *path, struct error *err);
 /* Read a whole file, at most `max` bytes (a larger one is an error). */
 int fs_read(const char *path, size_t max, struct strbuf *ret, struct error *err);
 /* Write a file so that it has the old or the new content whole, whatever happens: a temporary file
- * beside it, fsync, rename. `mode` less the umask, as with open(); also where it existed. */
+ * beside it, fsync, rename. `mode` less the umask, as with open(); even if it existed. */
 int fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct error *err);
 /* Read from a blocking descriptor until `len` bytes are there or its end: how many there were; -1
  * with errno. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A growing run of bytes; always NUL-terminated behind `len`, may hold NULs inside. */
+ * A growing run of bytes; always NUL-terminated after `len`, may hold NULs inside. */
 #ifndef BASE_STRBUF_H
 #define BASE_STRBUF_H
 
@@ -22,7 +22,7 @@ void strbuf_add(struct strbuf *b, const void *data, size_t len);
 void strbuf_puts(struct strbuf *b, const char *s);
 void strbuf_putc(struct strbuf *b, char c);
 void strbuf_printf(struct strbuf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Room for `extra` more bytes behind len; write there and add to len. */
+/* Room for `extra` more bytes after len; write there and add to len. */
 char *strbuf_reserve(struct strbuf *b, size_t extra);
 /* Drop the first n bytes. */
 void strbuf_consume(struct strbuf *b, size_t n);

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 struct strv {
-    char **items; /* owned strings, NULL behind the last; NULL while empty */
+    char **items; /* owned strings, NULL after the last; NULL while empty */
     size_t len;   /* without the NULL */
 };
 

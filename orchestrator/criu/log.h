@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * CRIU's log (dump.log, restore.log), also one that was cut short:
+ * CRIU's log (dump.log, restore.log), even one that was cut short:
  *
  *   (00.012345) Error (criu/mem.c:123): Can't dump page
  *   (00.020000)     57: Warn  (criu/files.c:9): …      said by process 57, while restoring

@@ -38,7 +38,7 @@ struct criu_stats {
     struct criu_restore_stats restore;
 };
 
-/* A file that is larger is no file of figures. */
+/* A file that is larger is not a file of figures. */
 enum { CRIU_STATS_MAX = 64 * 1024 };
 
 /* Read the content of such a file. `name` is for errors. A file that is cut off, has other magic

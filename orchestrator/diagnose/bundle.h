@@ -5,8 +5,8 @@
  *
  *   kataloop-evidence 1            the format's version; the first line
  *   [/proc/812/status]             an item: the file it is, or what made it ("criu check")
- *   |Name:  criu                   a line of it, behind a bar, so that none can pass for a header
- *   ~123 bytes are left out        behind its lines: it was cut
+ *   |Name:  criu                   a line of it, after a bar, so that none can pass for a header
+ *   ~123 bytes are left out        after its lines: it was cut
  *   !Permission denied             in place of lines: it is not there, and why
  *   end                            the last line; without it the bundle was cut off
  *
@@ -105,7 +105,7 @@ const char *item_line(const struct bundle_item *item, size_t index);
  * that is NULL has none. */
 int item_find(const struct bundle_item *item, const char *text);
 int item_prefix(const struct bundle_item *item, const char *prefix);
-/* The value of "KEY: value" or "KEY value" or "KEY=value" in an item: what is behind the separator
+/* The value of "KEY: value" or "KEY value" or "KEY=value" in an item: what is after the separator
  * and blanks, borrowed; NULL: no such line. *ret_line (may be NULL): its index. */
 const char *item_value(const struct bundle_item *item, const char *key, int *ret_line);
 /* The line of the file on which line `index` of the item stands. */
@@ -114,7 +114,7 @@ int item_line_number(const struct bundle_item *item, int index);
 const struct process *bundle_process(const struct bundle *b, int pid); /* NULL: not there */
 /* The first process with one of `roles`; NULL: none. */
 const struct process *bundle_role(const struct bundle *b, unsigned roles);
-/* The value behind a long or short option of an argument vector: "--tree 5", "--tree=5", "-t 5",
+/* The value after a long or short option of an argument vector: "--tree 5", "--tree=5", "-t 5",
  * "-t5". `letter` 0: no short form. NULL: not given, or without a value. */
 const char *command_option(const struct strv *command, const char *name, char letter);
 /* Soft limit of a process ("Max open files"), LIMIT_UNLIMITED or LIMIT_UNKNOWN. */

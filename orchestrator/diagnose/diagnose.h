@@ -73,9 +73,9 @@ struct diagnose_spec {
         *host_evidence; /* was begun before; NULL: it is taken beside the guest's */
 };
 
-/* Begin to take the host's side of what `spec` describes. That it cannot be taken is no failure
- * (the bundle says so): -1 only where there are no random numbers. The caller frees *ret, before
- * `host` is closed. */
+/* Begin to take the host's side of what `spec` describes. If it cannot be taken, that is not a
+ * failure (the bundle says so): -1 only where there are no random numbers. The caller frees *ret,
+ * before `host` is closed. */
 int host_evidence_begin(struct transport *host, const struct diagnose_spec *spec,
                         struct host_evidence **ret, struct error *err);
 void host_evidence_free(struct host_evidence *e); /* what still runs is forgotten; NULL is fine */

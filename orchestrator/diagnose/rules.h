@@ -15,7 +15,7 @@ struct rule {
     int weight;       /* among findings that are as sure: the higher is first */
     bool hangs;       /* what it finds makes a checkpoint hang, not fail */
     void (*check)(const struct scene *s, const struct rule *r, struct findings *out);
-    const char *references[RULE_REFERENCES]; /* addresses, NULL behind the last */
+    const char *references[RULE_REFERENCES]; /* addresses, NULL after the last */
 };
 
 extern const struct rule *const rules[]; /* ends with NULL */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Commands over a terminal with a shell behind it. No I/O here: what to type, and what to make of
+ * Commands over a terminal that leads to a shell. No I/O here: what to type, and what to make of
  * what comes back.
  *
  * A terminal gives one stream of lines, with echo, prompts, colours and CR LF in it, and takes
@@ -34,7 +34,7 @@ struct guest_reply {
     bool started, ended; /* TOKEN< and TOKEN>: the command has its input; all has been said */
     int status;          /* TOKEN=STATUS; -1: not said */
     size_t max;          /* bytes kept of each stream, and a line's worth more */
-    bool lines;          /* standard output comes as lines behind the token only (GUEST_LINES); set
+    bool lines;          /* standard output comes as lines after the token only (GUEST_LINES); set
                             by the caller */
     struct strbuf line;  /* the line that is coming */
     bool too_long;       /* …is longer than any of use: skipped up to its end */

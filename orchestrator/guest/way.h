@@ -23,7 +23,7 @@ struct guest {
 
 struct guest_way {
     const char *name;
-    /* Get in; fills g->handle, which close() takes also where this fails. */
+    /* Get in; fills g->handle, which close() takes even if this fails. */
     int (*open)(struct guest *g, int64_t deadline, struct error *err);
     /* Start a command; g's fields above are filled in. Gets in again where the way was lost. */
     int (*start)(struct guest *g, const struct guest_command *cmd, struct error *err);

@@ -10,7 +10,7 @@
 /* Does the line name some container? By an id of 64 hexadecimal digits (nerdctl, CRI, Docker); by a
  * field of containerd's and Kata's key=value lines (sandbox=, container=, their _id forms, or id=
  * beside namespace=); or as a line of a CRIU log, which is always some container's. A digest
- * (sha256 in front of it) is no container. */
+ * (sha256 in front of it) is not a container. */
 bool log_line_names_container(const struct log_line *line);
 
 #endif

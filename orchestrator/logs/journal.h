@@ -14,7 +14,7 @@ enum { JOURNAL_QUESTIONS = 2 };
 void journal_command(size_t question, int64_t since, int64_t until, bool follow, struct strv *ret);
 /* Read one line of JSON. False where it is none, or says nothing. */
 bool journal_parse(const char *json, size_t len, struct log_line *ret);
-/* Read complete lines and consume them; what is no JSON is skipped. */
+/* Read complete lines and consume them; what is not JSON is skipped. */
 void journal_read(struct strbuf *from, struct log_lines *to);
 
 #endif

@@ -15,7 +15,7 @@ struct scan_stats {
     int64_t files;        /* regular files */
     int64_t bytes;        /* their sizes */
     struct strbuf *names; /* NULL, or where their names are put, relative to the root, each with a
-                             NUL behind it */
+                             NUL after it */
 };
 
 /* Add every entry below `root` (or `root` itself, a file) to the digest: name, type, permissions,

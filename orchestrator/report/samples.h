@@ -32,7 +32,7 @@ struct samples {
 #define cleanup_samples __attribute__((cleanup(samples_release)))
 void samples_release(struct samples *s);
 
-/* Values that are no numbers are left out. */
+/* Values that are not numbers are left out. */
 void samples_add(struct samples *s, const struct store_sample *sample);
 /* Other events than EVENT_SAMPLE are ignored. */
 void samples_add_event(struct samples *s, const struct event *e);

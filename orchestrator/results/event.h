@@ -74,8 +74,8 @@ struct events; /* the stream of one run */
 struct events *events_new(void);
 /* Takes over the sink. */
 void events_add(struct events *es, struct event_sink sink);
-/* Dates the event and hands it to every sink, also after one of them failed (the terminal has to
- * see the end of a run whose store is full). -1 with the first failure. */
+/* Dates the event and hands it to every sink, even after one of them has failed (the terminal has
+ * to see the end of a run whose store is full). -1 with the first failure. */
 int events_emit(struct events *es, struct event *e, struct error *err);
 /* Call it now and then while waiting, some ten times a second at most; cheap. */
 void events_tick(struct events *es);

@@ -13,7 +13,7 @@
 
 /* Takes over `value`. */
 void json_put(json_t *to, const char *key, json_t *value);
-/* Bytes that are no UTF-8 become U+FFFD; false where there were any. */
+/* Bytes that are not UTF-8 become U+FFFD; false if there were any. */
 bool json_put_bytes(json_t *to, const char *key, const char *data, size_t len);
 /* The same of a string; NULL puts nothing. */
 void json_put_text(json_t *to, const char *key, const char *text);

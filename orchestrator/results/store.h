@@ -17,7 +17,7 @@ struct store;
 /* Open or make the store at `path` (NULL: in the state folder). A store of a newer format is
  * refused. */
 int store_open(const char *path, struct store **ret, struct error *err);
-/* The same to read it, also where nothing can be written: a copy in memory, as it is now; what is
+/* The same to read it, even where nothing can be written: a copy in memory, as it is now; what is
  * changed in it is not kept. Empty where there is no store, which is not made. */
 int store_open_copy(const char *path, struct store **ret, struct error *err);
 void store_close(struct store *s); /* NULL is fine */

@@ -35,7 +35,7 @@ struct checkpoint_figures {
 int checkpoint_figures_read(struct exec *x, const struct run_container *c, const char *folder,
                             struct guest *guest, const char *log, struct checkpoint_figures *ret,
                             struct error *err);
-/* CRIU's own figures from a folder of the guest; none there is no failure. */
+/* CRIU's own figures from a folder of the guest; if there are none, that is not a failure. */
 int checkpoint_stats_in_guest(struct exec *x, struct guest *guest, const char *folder,
                               struct criu_stats *ret, struct error *err);
 /* Emit them as the step's sample. */

@@ -31,8 +31,8 @@ struct checkpoint_look {
 #define cleanup_checkpoint_look __attribute__((cleanup(checkpoint_look_release)))
 
 /* Read the look that these bytes begin with into *ret, which is empty. *ret_used: how many of them
- * it is; 0: its end has not come yet, and *ret stays empty. -1: this is no look, and what follows
- * cannot be relied on either. */
+ * it is; 0: its end has not come yet, and *ret stays empty. -1: this is not a look, and what
+ * follows cannot be relied on either. */
 int checkpoint_look_read(const char *text, size_t len, struct checkpoint_look *ret,
                          size_t *ret_used, struct error *err);
 void checkpoint_look_release(struct checkpoint_look *look);

@@ -38,13 +38,13 @@ struct checkpoint_watch {
 #define cleanup_checkpoint_watch __attribute__((cleanup(checkpoint_watch_release)))
 
 /* Get into the guest of `c`, which has to outlive `w`, before the checkpoint begins: on the way in
- * nothing is measured. No way in is no failure (w->why_not); -1 only when the host is lost or a
+ * nothing is measured. No way in is not a failure (w->why_not); -1 only when the host is lost or a
  * stop is asked for. */
 int checkpoint_watch_open(struct checkpoint_watch *w, struct exec *x, struct run_container *c,
                           struct error *err);
 /* Begin to look, for the same reason before the checkpoint begins, and as often as `stall_after`
  * (of checkpoint_watch_wait, which calls this where nobody has) asks for. From then on the guest is
- * busy with it. That it cannot be done is no failure either. */
+ * busy with it. If it cannot be done, that is not a failure either. */
 int checkpoint_watch_begin(struct checkpoint_watch *w, struct exec *x, int64_t stall_after,
                            struct error *err);
 /* Looks that still go on are ended. */

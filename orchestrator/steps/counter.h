@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A file in a container in which the workload counts: by it a restore proves that the workload went
- * on and did not begin anew. Its last word is the number; what stands before that was made once, at
- * the workload's start, and nobody could guess it. */
+ * on and was not started again. Its last word is the number; what stands before that was made once,
+ * at the workload's start, and nobody could guess it. */
 #ifndef STEPS_COUNTER_H
 #define STEPS_COUNTER_H
 

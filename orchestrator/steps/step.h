@@ -52,7 +52,7 @@ struct step_kind {
     /* Kinds of earlier steps whose change makes this one run again; ends with NULL. */
     const char *const *after;
 
-    /* Text for label and key behind the kind's name; NULL: the primary argument. */
+    /* Text for label and key after the kind's name; NULL: the primary argument. */
     void (*describe)(const struct plan_step *step, struct strbuf *ret);
     /* What is wrong with the arguments that the table cannot say, variables replaced, and with what
      * they name on this machine; `folder`: of the workflow file. NULL: nothing more. */

@@ -11,9 +11,9 @@ struct rsync_job {
     const char *from;           /* local file, or folder (contents are synced, as with "from/") */
     const char *to;             /* absolute path on the host: file, or folder (created) */
     const struct strv *exclude; /* rsync patterns; NULL: none */
-    bool delete_extra;          /* remove on the host what is not here (never what is excluded) */
-    bool become;                /* the receiving rsync runs as root */
-    bool dry_run;               /* count what would be sent, and send nothing */
+    bool delete_extra; /* remove on the host what is missing here (never what is excluded) */
+    bool become;       /* the receiving rsync runs as root */
+    bool dry_run;      /* count what would be sent, and send nothing */
 };
 
 struct rsync_stats {

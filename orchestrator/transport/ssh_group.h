@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The process group of a command on the far side of an ssh connection. sshd passes signals on to a
- * login shell at best, and never behind sudo: so the command says its group before it becomes
+ * login shell at best, and never after sudo: so the command says its group before it becomes
  * itself, in a line on stderr that nobody else can write, and is signalled by a second command. */
 #ifndef TRANSPORT_SSH_GROUP_H
 #define TRANSPORT_SSH_GROUP_H

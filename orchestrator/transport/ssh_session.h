@@ -21,7 +21,7 @@ struct ssh {
     uint64_t *activity; /* raised by what comes in, for hops before it too; borrowed */
     enum host_key_policy policy;
     int64_t timeout;  /* nanoseconds that connecting and logging in may take… */
-    int64_t deadline; /* …which begins anew behind each question to the user */
+    int64_t deadline; /* …which begins again after each question to the user */
 };
 
 /* Connect and log in. `activity`: raised by what comes in; borrowed. */
@@ -44,7 +44,7 @@ int ssh_wait(struct ssh *s, int64_t deadline, const char *what, struct error *er
 /* Fill `err` with what libssh2 says; ERR_UNREACHABLE. Returns -1. */
 int ssh_error(struct ssh *s, const char *what, struct error *err);
 
-/* Call a libssh2 function that gives an int until it is no EAGAIN. */
+/* Call a libssh2 function that gives an int until that is not EAGAIN. */
 #define SSH_RETRY(s, deadline, what, err, call)                                                    \
     ({                                                                                             \
         int rc_;                                                                                   \

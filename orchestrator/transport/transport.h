@@ -69,7 +69,7 @@ struct command {
     bool killable;           /* proc_kill() reaches it and what it started (own process group);
                                 costs two small processes on the host */
     int64_t patience;        /* ns that proc_kill() lets it end by itself first: for programs that
-                                leave something behind when they are ended in the middle */
+                                leave something behind when they are ended halfway */
     const void *input;       /* bytes for its standard input, then end of file; NULL with */
     size_t input_len;        /* input_len 0: end of file at once unless keep_stdin */
     bool keep_stdin;         /* leave standard input open for proc_write() */

@@ -27,8 +27,8 @@ int trees_digest(const struct trees *t, char hex[SHA256_HEX_SIZE], struct error 
 /* Wait until something has changed that was not there, or was otherwise, when it looked like
  * `since` (of trees_digest()); then until nothing has moved for `settle` nanoseconds (ten times
  * that at most), so that one save of many files is one change. `since` is what it looks like then.
- * What comes and goes between (an editor's temporary files) is no change. ERR_TIMEOUT when the
- * deadline passes first, ERR_INTERRUPTED when a stop is asked for. */
+ * What comes and goes in between (an editor's temporary files) is not a change. ERR_TIMEOUT when
+ * the deadline passes first, ERR_INTERRUPTED when a stop is asked for. */
 int trees_wait(struct trees *t, char since[SHA256_HEX_SIZE], int64_t settle, int64_t deadline,
                struct error *err);
 

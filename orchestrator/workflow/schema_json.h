@@ -5,7 +5,7 @@
 
 #include "workflow/schema.h"
 
-/* The schema of a file that `fields` describe, indented, a line end behind it. It lets through
+/* The schema of a file that `fields` describe, indented, a line end after it. It lets through
  * whatever the program takes; what it cannot say (names that must exist, cycles, a step's required
  * fields, which may stand in two places) is left to the program. The caller frees. */
 char *schema_json(const struct field *fields, const char *title);

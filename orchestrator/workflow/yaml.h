@@ -17,10 +17,10 @@ enum {
     YAML_MAX_NAMES = 10000, /* of one map, or anchors: each is held against all before it */
 };
 
-/* The one document in `text` (`len` bytes, NUL behind them), as a tree the caller frees with
+/* The one document in `text` (`len` bytes, NUL after them), as a tree the caller frees with
  * value_free(). NULL where it cannot be read: then at least one problem was added to `problems`.
- * A name that is there twice is a problem too, but the tree is there, to look for others: what came
- * last counts.
+ * A name that is there twice is a problem too, but the tree is there, to look for others: the last
+ * one counts.
  * `file` names it in places and must outlive the tree. */
 struct value *yaml_parse(const char *file, const char *text, size_t len,
                          struct diagnostics *problems);

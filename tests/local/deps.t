@@ -15,14 +15,14 @@ plant() {
 
 deps
 exits "nothing is here" 1
-has "what is missing is named" "$err" 'this is no Debian or Ubuntu, and has not:' $'\n  gcc\n' \
+has "what is missing is named" "$err" 'this is not Debian or Ubuntu, and these are missing:' $'\n  gcc\n' \
     $'\n  rsync\n' $'\n  library libssh2\n' $'\n  Python module yaml'
 while read -r program; do
     [ "$program" = rsync ] || plant "$program"
 done < <(sed -n 's/^  \([^ ]*\)$/\1/p' <<<"$err")
 deps
 exits "all but one is here" 1
-is "that one is named" "$err" $'make deps: this is no Debian or Ubuntu, and has not:\n  rsync'
+is "that one is named" "$err" $'make deps: this is not Debian or Ubuntu, and these are missing:\n  rsync'
 plant rsync
 deps
 exits "all is here" 0
