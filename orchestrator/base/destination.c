@@ -22,7 +22,7 @@ static int check_user(const char *user, struct error *err)
     if (!*user)
         return error_set(err, ERR_USAGE, "no user stands before the `@`");
     if (*user == '-')
-        return error_set(err, ERR_USAGE, "`%s` is no user", user);
+        return error_set(err, ERR_USAGE, "`%s` is not a user name", user);
     return 0;
 }
 
@@ -36,7 +36,7 @@ static int check_host(const char *host, struct error *err)
     if (!*host)
         return error_set(err, ERR_USAGE, "the host is missing");
     if (*host == '-' || (host[fine] && !(address && host[fine] == '%')))
-        return error_set(err, ERR_USAGE, "`%s` is no name or address of a host", host);
+        return error_set(err, ERR_USAGE, "`%s` is not the name or address of a host", host);
     return 0;
 }
 
@@ -44,7 +44,7 @@ static int parse_port(const char *text, int *ret, struct error *err)
 {
     int64_t port;
     if (!parse_int(text, &port) || port < 1 || port > 65535)
-        return error_set(err, ERR_USAGE, "`%s` is no port from 1 to 65535", text);
+        return error_set(err, ERR_USAGE, "`%s` is not a port from 1 to 65535", text);
     *ret = (int)port;
     return 0;
 }
@@ -56,12 +56,12 @@ static int parse_host(const char *text, bool url, struct destination *d, struct 
     if (*text == '[') {
         const char *end = strchr(text, ']');
         if (!end || (end[1] != '\0' && end[1] != ':'))
-            return error_set(err, ERR_USAGE, "`%s` is no address in brackets", text);
+            return error_set(err, ERR_USAGE, "`%s` is not an address in brackets", text);
         d->host = xstrndup(text + 1, (size_t)(end - text - 1));
         colon = end[1] ? end + 1 : NULL;
     } else if (address && url) {
-        return error_set(err, ERR_USAGE,
-                         "behind `" SCHEME "` an address stands in brackets, `[%s]`", text);
+        return error_set(err, ERR_USAGE, "after `" SCHEME "` an address stands in brackets, `[%s]`",
+                         text);
     } else {
         colon = address ? NULL : colon;
         d->host = colon ? xstrndup(text, (size_t)(colon - text)) : xstrdup(text);

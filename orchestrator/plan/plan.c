@@ -266,8 +266,11 @@ static int choose(struct plan *p, const char *name, struct error *err)
     const struct value *workflows = value_get(p->file->root, "workflows");
     if (!name)
         name = value_get_string(p->file->root, "default");
-    if (workflows->len == 0)
-        return error_set(err, ERR_USAGE, "`%s` has no workflow", p->file->path);
+    if (workflows->len == 0) {
+        error_set(err, ERR_USAGE, "`%s` has no workflow", p->file->path);
+        return error_hint(err,
+                          "add one to its section `workflows`: a name, its `host` and its `steps`");
+    }
     for (size_t i = 0; i < workflows->len; i++) {
         if (name && strcmp(workflows->keys[i], name) != 0)
             continue;

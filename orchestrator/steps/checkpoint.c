@@ -21,15 +21,15 @@ static const struct field fields[] = {
      "the container goes on afterwards"},
     {"keep", FIELD_BOOL, 0, "false", NULL, NULL, NULL, "leave the images on the host"},
     {"watch", FIELD_BOOL, 0, "true", NULL, NULL, NULL,
-     "follow CRIU in the guest meanwhile, and find out why it hangs or fails"},
+     "watch CRIU in the guest, and find out why it hangs or fails"},
     {"follow", FIELD_BOOL, 0, "false", NULL, NULL, NULL, "show CRIU's log as it grows"},
     {"counter", FIELD_STRING, 0, NULL, NULL, NULL, NULL,
      "file in the container in which the workload counts, for `restore`: a word and a number"},
     {"evidence", FIELD_STRING, 0, NULL, NULL, NULL, NULL,
      "file name: keep evidence of CRIU at its start under it among the run's files; CRIU is held "
-     "meanwhile, so that its times are no sample"},
+     "meanwhile, so its times do not count as a sample"},
     {"stall_after", FIELD_DURATION, 0, "10s", NULL, NULL, NULL,
-     "a checkpoint that has not moved for so long hangs"},
+     "a checkpoint in which nothing moves for this long hangs"},
     FIELD_END,
 };
 
@@ -294,10 +294,10 @@ static int hangs(struct attempt *a, struct proc *p, struct error *err)
 static const struct {
     const char *said, *hint;
 } known_failures[] = {
-    {": not implemented", "the runtime's shim does not know checkpoints: upstream Kata's does not, "
-                          "a patched one is needed"},
-    {"unknown command", "this client knows no checkpoints: nerdctl does from 2.2 on"},
-    {"unknown subcommand", "this client knows no checkpoints: nerdctl does from 2.2 on"},
+    {": not implemented",
+     "the runtime's shim cannot checkpoint: upstream Kata's cannot, a patched one is needed"},
+    {"unknown command", "this client cannot checkpoint: nerdctl can from 2.2 on"},
+    {"unknown subcommand", "this client cannot checkpoint: nerdctl can from 2.2 on"},
 };
 
 static int failed(struct attempt *a, struct error *err)

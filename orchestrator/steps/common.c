@@ -85,8 +85,8 @@ int step_check_folder(struct exec *x, const char *folder, struct error *err)
     }
     error_set(err, ERR_FAILED, "there is no workspace `%s` on %s", x->workspace,
               transport_name(x->host));
-    return error_hint(err, "make the folder there, or set `workspace` of the host to where the "
-                           "sources lie");
+    return error_hint(
+        err, "make the folder there, or set `workspace` of the host to where the sources are");
 }
 
 int step_command_failed(struct exec *x, const struct command *cmd, const struct run_result *r,
@@ -97,7 +97,7 @@ int step_command_failed(struct exec *x, const struct command *cmd, const struct 
         return -1;
     transport_status_error(cmd, r, what, err);
     if (r->out.len + r->err.len == 0)
-        return error_hint(err, "it has printed nothing; it ran in `%s` on %s", cmd->dir,
+        return error_hint(err, "it printed nothing; it ran in `%s` on %s", cmd->dir,
                           transport_name(x->host));
     return error_hint(err, "its whole output is in %s", x->run_folder);
 }

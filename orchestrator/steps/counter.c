@@ -68,7 +68,8 @@ int counter_went_on(const char *before, const char *now, struct error *err)
     size_t len = (size_t)(number_of(before) - before);
     if ((size_t)(number_of(now) - now) != len || strncmp(before, now, len) != 0)
         return error_set(err, ERR_FAILED,
-                         "the workload began anew: its counter was `%s` and is `%s`", before, now);
+                         "the workload was started again: its counter was `%s` and is `%s`", before,
+                         now);
     if (counter_number(now) < counter_number(before))
         return error_set(err, ERR_FAILED,
                          "the workload went back: its counter was `%s` and is `%s`", before, now);

@@ -19,20 +19,20 @@ extern const char script_criu_dump[];
 
 static const struct field fields[] = {
     {"process", FIELD_STRING, FIELD_PRIMARY, "", NULL, NULL, NULL,
-     "a part of the command line of the process to dump; empty: the container's first one"},
+     "a part of the command line of the process to dump; empty: the container's first process"},
     {"folder", FIELD_STRING, 0, "", NULL, NULL, NULL,
      "where images and log go in the guest, a folder that is not there yet; empty: one in /tmp"},
     {"log_file", FIELD_STRING, 0, "criu-dump.log", NULL, NULL, NULL, "name of the log"},
     {"leave_running", FIELD_BOOL, 0, "true", NULL, NULL, NULL, "the container goes on afterwards"},
     {"file_locks", FIELD_BOOL, 0, "true", NULL, NULL, NULL, "dump file locks too"},
     {"skip_mounts", FIELD_STRING, 0, "/dev/shm /etc/hostname /etc/hosts /etc/resolv.conf", NULL,
-     NULL, NULL, "mounts that are not dumped, blanks between them"},
+     NULL, NULL, "mounts that are not dumped, separated by blanks"},
     {"options", FIELD_STRING, 0, "--manage-cgroups=ignore", NULL, NULL, NULL,
-     "further options of `criu dump`, blanks between them"},
+     "further options of `criu dump`, separated by blanks"},
     {"keep", FIELD_BOOL, 0, "false", NULL, NULL, NULL, "leave the folder in the guest"},
     {"evidence", FIELD_STRING, 0, NULL, NULL, NULL, NULL,
      "file name: keep evidence of CRIU at its start under it among the run's files; CRIU is held "
-     "meanwhile, so that its times are no sample"},
+     "meanwhile, so its times do not count as a sample"},
     FIELD_END,
 };
 
@@ -93,7 +93,7 @@ static int make_folder(struct exec *x, const struct plan_step *step, struct run_
     cleanup_strv struct strv argv = STRV_INIT;
     strv_push_all(&argv, "mkdir", "-m", "0700", "--", folder, NULL);
     if (in_guest(x, c, &argv, "making CRIU's folder in the guest", err) < 0)
-        return error_hint(err, "`folder` names one that is not there yet, in one that is");
+        return error_hint(err, "`folder` must name a new folder, inside one that exists");
     if (!value_get_bool(step->args, "keep", false)) {
         cleanup_free char *text = xasprintf("CRIU's folder %s in the guest", folder);
         undo_push(&x->undo, undo_folder, folder, text);

@@ -13,10 +13,12 @@
 
 static const struct field file_fields[] = {
     {"from", FIELD_FILE, FIELD_REQUIRED, NULL, NULL, NULL, "builds",
-     "a build, whose output it is, or a path on the host (with a `/`)"},
+     "a build, whose output is taken, or a path on the host (with a `/`)"},
     {"to", FIELD_STRING, FIELD_REQUIRED, NULL, NULL, NULL, NULL, "absolute path in the image"},
-    {"mode", FIELD_MODE, 0, NULL, NULL, NULL, NULL, "permissions; default: as they are, or 0755"},
-    {"owner", FIELD_STRING, 0, NULL, NULL, NULL, NULL, "UID:GID; default: as they are, or 0:0"},
+    {"mode", FIELD_MODE, 0, NULL, NULL, NULL, NULL,
+     "permissions; default: those of the file it replaces, or 0755"},
+    {"owner", FIELD_STRING, 0, NULL, NULL, NULL, NULL,
+     "UID:GID; default: that of the file it replaces, or 0:0"},
     FIELD_END,
 };
 

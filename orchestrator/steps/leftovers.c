@@ -130,7 +130,7 @@ int leftovers_remove(struct exec *x, const char *run_id, bool *ret_found, struct
 {
     *ret_found = false;
     if (!is_run_id(run_id))
-        return error_set(err, ERR_FAILED, "`%s` is no run's id", run_id);
+        return error_set(err, ERR_FAILED, "`%s` is not a run's id", run_id);
     if (remove_all_containers(x, run_id, ret_found, err) < 0)
         return -1;
     return remove_folders(x, run_id, ret_found, err);

@@ -18,7 +18,7 @@ enum { MAX_METRICS = 4 };
 
 static const struct field fields[] = {
     {"remove", FIELD_BOOL, FIELD_PRIMARY, "true", NULL, NULL, NULL,
-     "remove the container that was checkpointed first"},
+     "first remove the container that was checkpointed"},
     FIELD_END,
 };
 
@@ -96,7 +96,7 @@ static int not_restored(struct exec *x, const struct run_container *c, const str
     show_log(x, said, err);
     if (strstr(c->runtime, "kata"))
         return error_hint(err,
-                          "upstream Kata's shim and agent know no restore; where yours do, "
+                          "upstream Kata's shim and agent cannot restore; if yours can, "
                           "`journalctl -t kata` on %s has their side. The `runtime` "
                           "io.containerd.runc.v2 restores",
                           transport_name(x->host));

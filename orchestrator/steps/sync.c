@@ -21,8 +21,8 @@ static const struct field fields[] = {
     {"to", FIELD_STRING, FIELD_FILLED, NULL, NULL, NULL, NULL,
      "path on the host, below the workspace, or from `/`; default: the same as here"},
     {"exclude", FIELD_LIST, 0, "target/ .git/", NULL, NULL, NULL,
-     "rsync patterns of what stays here, and on the host untouched"},
-    {"delete", FIELD_BOOL, 0, "false", NULL, NULL, NULL, "remove on the host what is not here"},
+     "rsync patterns of what is not sent, and not touched on the host"},
+    {"delete", FIELD_BOOL, 0, "false", NULL, NULL, NULL, "remove on the host what is missing here"},
     {"become", FIELD_BOOL, 0, "false", NULL, NULL, NULL, "write as root on the host"},
     FIELD_END,
 };
@@ -63,7 +63,7 @@ static void check(const struct plan_step *step, const char *folder, struct diagn
     cleanup_free char *path = path_join(folder, from->text);
     if (access(path, F_OK) < 0) {
         diagnostics_add(problems, from->span, "looking at `%s`: %s", path, strerror(errno));
-        diagnostics_hint(problems, "what is sent is named from the workflow file's folder");
+        diagnostics_hint(problems, "this path starts from the workflow file's folder");
     }
     if (!to && path_leaves(from->text)) {
         diagnostics_add(problems, from->span, "`%s` has no place below the workspace of its own",
@@ -72,7 +72,7 @@ static void check(const struct plan_step *step, const char *folder, struct diagn
     }
     if (to && to->text[0] != '/' && path_leaves(to->text)) {
         diagnostics_add(problems, to->span, "`%s` is not below the workspace", to->text);
-        diagnostics_hint(problems, "what is meant to be elsewhere is named from `/`");
+        diagnostics_hint(problems, "for a place elsewhere, write a path that begins with `/`");
     }
 }
 

@@ -28,14 +28,15 @@ static const struct field host_fields[] = {
     {"ssh", FIELD_DESTINATION, FIELD_REQUIRED | FIELD_PRIMARY, NULL, NULL, NULL, NULL,
      "user@host:port, a name of ~/.ssh/config, or `local` for this machine"},
     {"workspace", FIELD_STRING, 0, ".", NULL, NULL, NULL,
-     "folder of the sources on the host; relative: from the login folder, with `local` from that "
-     "of this file"},
+     "folder of the sources on the host; a relative one starts from the login folder, with `local` "
+     "from the folder of this file"},
     {"become", FIELD_ENUM, 0, "sudo", NULL, become_choices, NULL,
      "how root is reached where the login user is not root"},
     {"identity", FIELD_STRING, 0, NULL, NULL, NULL, NULL, "private key file, tried first"},
     {"known_hosts", FIELD_STRING, 0, NULL, NULL, NULL, NULL,
      "file of known host keys, instead of the user's"},
-    {"ssh_config", FIELD_STRING, 0, NULL, NULL, NULL, NULL, "instead of ~/.ssh/config"},
+    {"ssh_config", FIELD_STRING, 0, NULL, NULL, NULL, NULL,
+     "file that is read instead of ~/.ssh/config"},
     {"host_key", FIELD_ENUM, 0, "ask", NULL, host_key_choices, NULL,
      "what to do with an unknown host key"},
     {"connect_timeout", FIELD_DURATION, 0, "20s", NULL, NULL, NULL,
@@ -45,10 +46,10 @@ static const struct field host_fields[] = {
 
 static const struct field build_fields[] = {
     {"sync", FIELD_LIST, FIELD_FILLED, NULL, NULL, NULL, NULL,
-     "files and folders sent to the same place in the workspace first"},
+     "files and folders that are sent first, to the same place in the workspace"},
     {"exclude", FIELD_LIST, 0, "target/ .git/", NULL, NULL, NULL,
-     "rsync patterns of what stays here, and on the host untouched"},
-    {"delete", FIELD_BOOL, 0, "false", NULL, NULL, NULL, "remove on the host what is not here"},
+     "rsync patterns of what is not sent, and not touched on the host"},
+    {"delete", FIELD_BOOL, 0, "false", NULL, NULL, NULL, "remove on the host what is missing here"},
     {"dir", FIELD_STRING, 0, ".", NULL, NULL, NULL, "folder to build in, below the workspace"},
     {"run", FIELD_COMMAND, FIELD_REQUIRED | FIELD_PRIMARY, NULL, NULL, NULL, NULL,
      "the build command"},
@@ -78,7 +79,7 @@ const struct field workflow_file_fields[] = {
     {"version", FIELD_INT, FIELD_REQUIRED | FIELD_PLAIN, NULL, NULL, NULL, NULL,
      "version of this file's format: 1"},
     {"default", FIELD_REF, FIELD_PLAIN, NULL, NULL, NULL, "workflows",
-     "the workflow that `kataloop run` runs; else the first"},
+     "the workflow that `kataloop run` runs without a name; else the first"},
     {"hosts", FIELD_NAMED, FIELD_REQUIRED | FIELD_PLAIN, NULL, host_fields, NULL, NULL,
      "machines that run containerd"},
     {"builds", FIELD_NAMED, 0, NULL, build_fields, NULL, NULL, "what is built, and how"},
@@ -91,7 +92,7 @@ const struct field workflow_file_fields[] = {
 static const struct field param_fields[] = {
     {"type", FIELD_ENUM, 0, "string", NULL, param_types, NULL, "what its values look like"},
     {"default", FIELD_STRING, FIELD_PRIMARY, NULL, NULL, NULL, NULL,
-     "its value where none is given; without one it must be given"},
+     "its value if none is given; a parameter without one must be given"},
     {"help", FIELD_STRING, 0, NULL, NULL, NULL, NULL, "one line about it"},
     FIELD_END,
 };
@@ -103,7 +104,7 @@ const struct field recipe_file_fields[] = {
     {"params", FIELD_NAMED, 0, NULL, param_fields, NULL, NULL, "what can be set with `with`"},
     {"steps", FIELD_STEPS, 0, NULL, NULL, NULL, NULL, "what is done once, first"},
     {"measure", FIELD_STEPS, 0, NULL, NULL, NULL, NULL, "what is done for each sample"},
-    {"repeat", FIELD_INT, 0, "1", NULL, NULL, NULL, "how many samples, where none is given"},
+    {"repeat", FIELD_INT, 0, "1", NULL, NULL, NULL, "how many samples, if the step does not say"},
     {"warmup", FIELD_INT, 0, "0", NULL, NULL, NULL, "how many repetitions before them"},
     FIELD_END,
 };
@@ -155,9 +156,14 @@ static bool is_trusted(const struct stat *st)
 
 int workflow_find(const char *folder, char **ret, struct error *err)
 {
-    cleanup_free char *at = realpath(folder, NULL);
-    if (!at)
-        return error_set_errno(err, errno, "looking at `%s`", folder);
+    cleanup_free char *start = realpath(folder, NULL);
+    if (!start) {
+        error_set_errno(err, errno, "looking at `%s`", folder);
+        return err->errnum == ENOENT
+                   ? error_hint(err, "was this folder removed? `cd` to one that is there")
+                   : -1;
+    }
+    cleanup_free char *at = xstrdup(start);
     for (;;) {
         cleanup_free char *path = path_join(at, WORKFLOW_FILE_NAME);
         struct stat st, link; /* who owns a link says what it leads to */
@@ -176,8 +182,8 @@ int workflow_find(const char *folder, char **ret, struct error *err)
         at = up;
     }
     error_set(err, ERR_USAGE, "there is no " WORKFLOW_FILE_NAME " in `%s` or a folder above it",
-              folder);
-    return error_hint(err, "name one with `-f FILE`");
+              start);
+    return error_hint(err, "`kataloop init` writes one; `-f FILE` names one");
 }
 
 void workflow_recipe_folders(const char *folder, struct strv *ret)

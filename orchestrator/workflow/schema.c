@@ -87,6 +87,8 @@ static bool check_reference(const struct value *v, const struct field *field,
     cleanup_free char *message = xasprintf("no entry of `%s` is called `%s`", field->ref, v->text);
     schema_unknown(problems, v->span, message, v->text,
                    section ? (const char *const *)section->keys : NULL, section ? section->len : 0);
+    if (!section)
+        diagnostics_hint(problems, "the file has no section `%s`", field->ref);
     return false;
 }
 
@@ -217,7 +219,10 @@ static struct value *apply_list(const struct value *v, const struct field *field
     struct value *list = value_new_list(v->span);
     for (size_t i = 0; i < v->len; i++) {
         if (v->items[i]->kind != VALUE_SCALAR) {
-            wrong_shape(v, field, problems);
+            diagnostics_add(problems, v->items[i]->span,
+                            "each element of `%s` must be a single value, not %s", field->name,
+                            kind_name(v->items[i]));
+            diagnostics_hint(problems, "%s: %s", field->name, field->help);
             break;
         }
         apply_scalar(v->items[i], &element, scope, problems);
@@ -232,7 +237,7 @@ static struct value *apply_strings(const struct value *v, const struct field *fi
     static const struct field element = {.name = "", .type = FIELD_STRING};
     for (size_t i = 0; i < v->len; i++) {
         if (!*v->keys[i] || strchr(v->keys[i], '='))
-            diagnostics_add(problems, v->key_spans[i], "`%s` in `%s` is no name", v->keys[i],
+            diagnostics_add(problems, v->key_spans[i], "`%s` in `%s` cannot be a name", v->keys[i],
                             field->name);
         if (v->items[i]->kind != VALUE_SCALAR)
             diagnostics_add(problems, v->items[i]->span, "`%s` in `%s` must be a single value",

@@ -55,7 +55,7 @@ static void no_kind(const struct value *step, struct diagnostics *problems)
     const char *names[32];
     size_t n = all_kinds(names, ARRAY_SIZE(names));
     if (step->len > 0) {
-        cleanup_free char *message = xasprintf("`%s` is no kind of step", step->keys[0]);
+        cleanup_free char *message = xasprintf("`%s` is not a kind of step", step->keys[0]);
         schema_unknown(problems, step->key_spans[0], message, step->keys[0], names, n);
     } else {
         schema_unknown(problems, step->span, "a step must say what it does", "", names, n);

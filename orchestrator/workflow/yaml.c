@@ -184,7 +184,7 @@ static int read_pairs(struct reader *r, struct value *map, int depth)
         if (!key)
             return end ? 0 : -1;
         if (key->kind != VALUE_SCALAR) {
-            diagnostics_add(r->problems, key->span, "a name is expected here, with `:` behind it");
+            diagnostics_add(r->problems, key->span, "a name is expected here, with `:` after it");
             value_free(key);
             return -1;
         }

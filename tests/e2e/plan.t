@@ -8,7 +8,7 @@ cd "$scratch/project" || exit
 
 run "$kataloop" plan
 exits "no file: usage" 2
-has "no file: says where it looked" "$err" 'there is no kataloop.yaml in' 'name one with `-f FILE`'
+has "no file: says where it looked" "$err" 'there is no kataloop.yaml in' '`-f FILE` names one'
 
 # good: a workflow file without a fault, the ground of all that have one.
 good() {
@@ -69,7 +69,7 @@ bad "reference to no build" 's/build: agent/build: agnet/' \
 bad "reference to no host" 's/host: dev/host: dve/' \
     'bad.yaml:10:11: error: no entry of `hosts` is called `dve`' '= did you mean `dev`?'
 bad "unknown kind of step" 's/build: agent/biuld: agent/' \
-    'bad.yaml:12:9: error: `biuld` is no kind of step' '= did you mean `build`?'
+    'bad.yaml:12:9: error: `biuld` is not a kind of step' '= did you mean `build`?'
 bad "unknown variable" 's/build: agent/run: echo ${nope}/' \
     'bad.yaml:12:14: error: there is no variable `nope` here' '= known: host.name, host.workspace'
 bad "unclosed variable" 's/build: agent/run: echo ${nope/' \

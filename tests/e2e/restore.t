@@ -31,7 +31,7 @@ has "it is timed" "$out" 'restore: restore, 1 sample' 'wall'
 
 run "$kataloop" run kata
 exits "Kata's runtime cannot restore" 1
-has "and says so" "$err" 'error: restore 1/1: ' 'the restore failed' "hint: upstream Kata's shim and agent know no restore"
+has "and says so" "$err" 'error: restore 1/1: ' 'the restore failed' "hint: upstream Kata's shim and agent cannot restore"
 run "$kataloop" run broken
 exits "images that are broken cannot be restored" 1
 has "and CRIU's own words say why" "$err" 'error: restore: CRIU says: ' 'Error (criu/image.c' 'the restore failed'

@@ -89,7 +89,7 @@ ok "and it waits" wait_for 20 waits 3
 mv kataloop.yaml away
 ok "nor is it one when the file goes" wait_for 20 waits 4
 has "which is said, with what to do" "$(<"$scratch/said")" \
-    "kataloop: there is no kataloop.yaml in " "name one with \`-f FILE\`"
+    "kataloop: there is no kataloop.yaml in " "\`-f FILE\` names one"
 mv away kataloop.yaml
 ok "nor does its return get lost" wait_for 20 runs 3
 ok "after which it waits" wait_for 20 waits 5
@@ -113,7 +113,7 @@ exits "sources that are not there, or have no place there" 2
 has "are said with their places, all of them" "$err" \
     "kataloop.yaml:7:15: error: looking at \`$project/srcs/\`: No such file or directory" \
     "kataloop.yaml:8:22: error: looking at \`$project/src/b\`: No such file or directory" \
-    "    = what is sent is named from the workflow file's folder" \
+    "    = this path starts from the workflow file's folder" \
     'kataloop.yaml:8:33: error: `../up` is not below the workspace' \
     'kataloop.yaml:9:15: error: `../work` has no place below the workspace of its own' \
     "    = say where it goes: \`sync: {from: ../work, to: …}\`" \
@@ -183,7 +183,7 @@ YAML
 run "$kataloop" plan
 exits "destinations that are none" 2
 has "are said with their places" "$err" \
-    'kataloop.yaml:4:14: error: `user@localhost:99999` names no host to log in to: `99999` is no port' \
+    'kataloop.yaml:4:14: error: `user@localhost:99999` names no host to log in to: `99999` is not a port' \
     'kataloop.yaml:5:9: error: `user@` names no host to log in to: the host is missing' \
     "    = a host is user@host:port, a name of ~/.ssh/config"
 rm kataloop.yaml
@@ -193,7 +193,7 @@ has "and says why" "$err" 'kataloop: `@` names no host to log in to: no user' " 
 ok "writing nothing" test ! -e kataloop.yaml
 run "$kataloop" doctor user@localhost:99999
 exits "nor does doctor" 2
-has "but says why" "$err" '`99999` is no port from 1 to 65535'
+has "but says why" "$err" '`99999` is not a port from 1 to 65535'
 mkdir "$scratch/bin"
 cat >"$scratch/bin/ssh" <<'SH'
 #!/bin/sh
@@ -353,7 +353,7 @@ run "$kataloop" run
 has "a command that fails says where its output is" "$err" "exit status 7: oh" "hint: its whole output is in $state/runs/"
 workflow 'run: exit 7'
 run "$kataloop" run
-has "or that there is none, and where it ran" "$err" "hint: it has printed nothing; it ran in \`$work\` on here"
+has "or that there is none, and where it ran" "$err" "hint: it printed nothing; it ran in \`$work\` on here"
 workflow 'run: exit 126'
 run "$kataloop" run
 has "126 is a status like any other" "$err" "exit status 126"

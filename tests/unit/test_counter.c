@@ -27,9 +27,14 @@ static void went_on_is_the_same_word_and_no_less(void **state)
     static const struct {
         const char *before, *now, *failure; /* NULL: it went on */
     } cases[] = {
-        {"w 5", "w 5", NULL},        {"w 5", "w 100", NULL},       {"5", "6", NULL},
-        {"w 5", "w 4", "went back"}, {"w 5", "v 6", "began anew"}, {"w 5", "wx 6", "began anew"},
-        {"w 5", "6", "began anew"},  {"5", "w 6", "began anew"},
+        {"w 5", "w 5", NULL},
+        {"w 5", "w 100", NULL},
+        {"5", "6", NULL},
+        {"w 5", "w 4", "went back"},
+        {"w 5", "v 6", "started again"},
+        {"w 5", "wx 6", "started again"},
+        {"w 5", "6", "started again"},
+        {"5", "w 6", "started again"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {

@@ -632,7 +632,7 @@ static void a_destination_that_is_an_option_is_refused(void **state)
     assert_int_equal(reach((struct host_spec){.destination = "-oProxyCommand=x"}, &err), -1);
     assert_int_equal(err.code, ERR_USAGE);
     assert_string_equal(err.message, "`-oProxyCommand=x` names no host to log in to: "
-                                     "`-oProxyCommand=x` is no name or address of a host");
+                                     "`-oProxyCommand=x` is not the name or address of a host");
 }
 
 /* A port where somebody listens: says `greeting` (NULL: nothing) to whoever comes. */

@@ -96,7 +96,7 @@ static void a_variable_of_the_environment_has_a_name(void **state)
     (void)state;
     expect_problems(HEAD "builds: {b: {run: make, env: {A=B: 1, C: 2}}}\n"
                          "workflows: {w: {host: dev, steps: [build: b]}}\n",
-                    "f.yaml:3:31: error: `A=B` in `env` is no name\n"
+                    "f.yaml:3:31: error: `A=B` in `env` cannot be a name\n"
                     "    3 | builds: {b: {run: make, env: {A=B: 1, C: 2}}}\n"
                     "      |                               ^\n");
 }
@@ -219,8 +219,10 @@ static void steps_say_what_they_are(void **state)
                              "      - restart:\n"
                              "      - run: x\n"
                              "        rn: y\n"
-                             "      - workflow: none\n",
-                    "f.yaml:7:9: error: `rnu` is no kind of step\n"
+                             "      - workflow: none\n"
+                             "      - run: [make, {a: b}]\n"
+                             "      - build: agent\n",
+                    "f.yaml:7:9: error: `rnu` is not a kind of step\n"
                     "    7 |       - rnu: x\n"
                     "      |         ^\n"
                     "      = did you mean `run`?\n"
@@ -238,7 +240,16 @@ static void steps_say_what_they_are(void **state)
                     "f.yaml:12:19: error: no entry of `workflows` is called `none`\n"
                     "   12 |       - workflow: none\n"
                     "      |                   ^\n"
-                    "      = known: w\n");
+                    "      = known: w\n"
+                    "f.yaml:13:21: error: each element of `command` must be a single value, not a "
+                    "map\n"
+                    "   13 |       - run: [make, {a: b}]\n"
+                    "      |                     ^\n"
+                    "      = command: a shell command line, or a list of words\n"
+                    "f.yaml:14:16: error: no entry of `builds` is called `agent`\n"
+                    "   14 |       - build: agent\n"
+                    "      |                ^\n"
+                    "      = the file has no section `builds`\n");
 }
 
 static void recipes_are_checked_where_they_are_used(void **state)
@@ -427,7 +438,10 @@ static void no_file_says_where_it_looked(void **state)
     char *found = NULL;
     assert_int_equal(workflow_find(".", &found, &err), -1);
     assert_int_equal(err.code, ERR_USAGE);
-    assert_string_equal(err.message, "there is no kataloop.yaml in `.` or a folder above it");
+    cleanup_free char *expected =
+        xasprintf("there is no kataloop.yaml in `%s` or a folder above it", folder);
+    assert_string_equal(err.message, expected);
+    assert_string_equal(err.hint, "`kataloop init` writes one; `-f FILE` names one");
 }
 
 static void the_file_is_found_from_below(void **state)
