@@ -353,7 +353,7 @@ static int empty_file(struct ext4 *e, ext2_ino_t ino, const char *path, struct e
     struct ext2_inode inode;
     errcode_t rc = ext2fs_read_inode(e->fs, ino, &inode);
     if (!rc && !LINUX_S_ISREG(inode.i_mode))
-        return error_set(err, ERR_FAILED, "`%s` in the image is no regular file", path);
+        return error_set(err, ERR_FAILED, "`%s` in the image is not a regular file", path);
     if (!rc)
         rc = ext2fs_punch(e->fs, ino, &inode, NULL, 0, ~0ULL);
     if (!rc) {

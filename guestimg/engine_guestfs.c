@@ -325,7 +325,8 @@ static int put_file(void *self, const struct image_put *put, struct error *err)
     if (stat_file(e, put->destination, &old, err) < 0)
         return -1;
     if (old.exists && !old.regular)
-        return error_set(err, ERR_FAILED, "`%s` in the image is no regular file", put->destination);
+        return error_set(err, ERR_FAILED, "`%s` in the image is not a regular file",
+                         put->destination);
     if (check_room(e, put, &old, err) < 0)
         return -1;
     cleanup_free char *dir = path_dir(put->destination);

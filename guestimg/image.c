@@ -132,7 +132,7 @@ static int no_image(int fd, const struct image *image, struct error *err)
 {
     unsigned char start[6] = {0};
     (void)read_at(fd, 0, start, sizeof(start)); /* shorter than that: none of these */
-    error_set(err, ERR_FAILED, "`%s` is no guest image: no file system of a known kind is in it",
+    error_set(err, ERR_FAILED, "`%s` is not a guest image: no file system of a known kind is in it",
               image->name);
     if ((start[0] == 0x1f && start[1] == 0x8b) || memcmp(start, "070701", 6) == 0)
         return error_hint(err, "it looks like an initrd; this version changes images only");
@@ -165,7 +165,7 @@ int image_open(const char *path, struct image *ret, struct error *err)
         error_set_errno(err, errno, "opening the image `%s`", path);
         result = error_hint(err, "`kata-runtime env --json` says which image is in use");
     } else if (!S_ISREG(st.st_mode)) {
-        result = error_set(err, ERR_FAILED, "`%s` is no regular file", path);
+        result = error_set(err, ERR_FAILED, "`%s` is not a regular file", path);
     } else {
         image.size = st.st_size;
         image.length = st.st_size;

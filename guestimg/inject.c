@@ -52,7 +52,7 @@ int inject_parse_put(const char *text, struct image_put *ret, struct error *err)
             return bad_put(text, "the mode must be octal", err);
     }
     if (parts.len == 4)
-        return bad_put(text, "a user id needs a group id behind it", err);
+        return bad_put(text, "a user id needs a group id after it", err);
     if (parts.len == 5) {
         put.has_owner = parse_id(parts.items[3], &put.uid) && parse_id(parts.items[4], &put.gid);
         if (!put.has_owner)
@@ -74,7 +74,7 @@ static int look_at_source(struct image_put *put, struct error *err)
         return error_hint(err, "what is put in is a file of the machine that has the image");
     }
     if (!S_ISREG(st.st_mode))
-        return error_set(err, ERR_FAILED, "`%s` is no regular file", put->source);
+        return error_set(err, ERR_FAILED, "`%s` is not a regular file", put->source);
     put->size = st.st_size;
     return 0;
 }
@@ -135,7 +135,7 @@ static int compare_file(const struct image_engine *engine, const char *path,
 static int read_back_differs(struct error *err)
 {
     error_set(err, ERR_FAILED, "what was written reads back differently");
-    return error_hint(err, "does somebody else change a file that is to be put in?");
+    return error_hint(err, "is somebody else changing a file that is to be put in?");
 }
 
 /* With a fast engine they are read back later, from the file that was closed. */

@@ -122,8 +122,10 @@ static void tell_slow(const struct image_engine *engine)
 
 static int run_inject(struct arguments *a, json_t *out, struct error *err)
 {
-    if (a->n_puts == 0)
-        return error_set(err, ERR_USAGE, "what shall be put into the image? (--put SRC:DEST)");
+    if (a->n_puts == 0) {
+        error_set(err, ERR_USAGE, "nothing was named to put into the image");
+        return error_hint(err, "such as --put kata-agent:/usr/bin/kata-agent:0755");
+    }
     struct inject_job job = {.image = a->words[0],
                              .puts = a->puts,
                              .n_puts = a->n_puts,
@@ -240,8 +242,10 @@ static int run_list(struct arguments *a, json_t *out, struct error *err)
 static int run_rollback(struct arguments *a, json_t *out, struct error *err)
 {
     cleanup_free char *path = realpath(a->words[0], NULL);
-    if (!path)
-        return error_set(err, ERR_FAILED, "there is no image `%s`", a->words[0]);
+    if (!path) {
+        error_set(err, ERR_FAILED, "there is no image `%s`", a->words[0]);
+        return error_hint(err, "`kata-runtime env --json` says which image is in use");
+    }
     cleanup_close int lock = publish_lock(path, err);
     cleanup_free char *version = NULL, *kept = NULL;
     if (lock < 0 || publish_rollback(path, a->version, &version, a->drop ? NULL : &kept, err) < 0)
@@ -262,8 +266,9 @@ static int check_regular(const struct image_engine *engine, void *open, const ch
         return -1;
     if (!file.exists)
         return error_set(err, ERR_FAILED, "there is no `%s` in the image", path);
-    return file.regular ? 0
-                        : error_set(err, ERR_FAILED, "`%s` in the image is no regular file", path);
+    return file.regular
+               ? 0
+               : error_set(err, ERR_FAILED, "`%s` in the image is not a regular file", path);
 }
 
 static int run_cat(struct arguments *a, json_t *out, struct error *err)
@@ -394,9 +399,10 @@ static int bad_option(int found, const char *word, struct error *err)
         error_set(err, ERR_USAGE, "no option `-%c`", optopt);
     else
         error_set(err, ERR_USAGE, "no option `%s`", word);
-    return error_hint(err, optopt && optopt != 'h' && optopt < LONG_OPTION
-                               ? "`guestimg -h` lists them; a file whose name begins so is `./-…`"
-                               : "`guestimg -h` lists them");
+    return error_hint(
+        err, optopt && optopt != 'h' && optopt < LONG_OPTION
+                 ? "`guestimg -h` lists them; write a file name that begins with `-` as `./-…`"
+                 : "`guestimg -h` lists them");
 }
 
 static int parse_arguments(int argc, char **argv, const struct verb *verb, struct arguments *a,
@@ -457,9 +463,13 @@ static int run(int argc, char **argv, struct arguments *a, json_t *out, struct e
         a->json = false; /* nothing more is printed */
         return 0;
     }
-    if (a->n_words != verb->words)
-        return error_set(err, ERR_USAGE, "usage: guestimg %s %s", verb->name, verb->synopsis);
-    return verb->run(a, out, err);
+    if (a->n_words == verb->words)
+        return verb->run(a, out, err);
+    if (a->n_words < verb->words)
+        error_set(err, ERR_USAGE, "`%s` needs more arguments", verb->name);
+    else
+        error_set(err, ERR_USAGE, "`%s` takes no argument `%s`", verb->name, a->words[verb->words]);
+    return error_hint(err, "usage: guestimg %s %s", verb->name, verb->synopsis);
 }
 
 static int finish(const struct arguments *a, json_t *out, int result, struct error *err)

@@ -85,7 +85,7 @@ exits "below a file there is nothing" 1
 has "it says so" "$err" '/etc/small'
 run "$guestimg" inject "$image" --put "$scratch/small:/etc"
 exits "a folder is not replaced" 1
-has "it says so" "$err" '`/etc` in the image is no regular file'
+has "it says so" "$err" '`/etc` in the image is not a regular file'
 ok "the image is whole after all that" clean_image "$image"
 
 # Layouts.

@@ -40,7 +40,7 @@ wrong() {
     has "${*:2}: said" "$err$out" "$1"
 }
 wrong 'no option `-d`' inspect -d.img
-wrong 'is `./-…`' inspect -d.img
+wrong 'as `./-…`' inspect -d.img
 wrong 'no option `-d`' inspect --json -d.img
 wrong '`--json=1`: this option takes no value' inspect --json=1
 wrong 'no option `--nope`' inspect --nope
@@ -56,7 +56,7 @@ debugfs -w -R 'mknod pipe p' "$image?offset=3145728" 2>/dev/null
 for path in /etc / /bin /pipe; do
     run "$guestimg" cat "$image" "$path"
     exits "cat $path" 1
-    is "cat $path: said" "$err" "guestimg: \`$path\` in the image is no regular file"
+    is "cat $path: said" "$err" "guestimg: \`$path\` in the image is not a regular file"
     is "cat $path: nothing shown" "$out" ""
 done
 run "$guestimg" cat "$image" /none

@@ -145,7 +145,7 @@ rm -r "$image.kept-golden" "$image".kept-9999* "$image.guestimg-mine" "$image".k
 before=$(sum "$image")
 run "$guestimg" rollback "$image"
 exits "an empty version is not put back" 1
-has "it is named" "$err" "putting \`$image.kept-20990101-000000.000000-00000000\` back: " "is no guest image"
+has "it is named" "$err" "putting \`$image.kept-20990101-000000.000000-00000000\` back: " "is not a guest image"
 is "the image stays" "$(sum "$image")" "$before"
 rm "$image".kept-2099*
 stuck=$image.kept-20000101-000000.000000-00000000

@@ -17,26 +17,26 @@ refuses() {
 }
 
 echo "no image" >"$scratch/text"
-refuses "a text file" 1 "$scratch/text" "is no guest image: no file system of a known kind is in it" "known are raw images"
+refuses "a text file" 1 "$scratch/text" "is not a guest image: no file system of a known kind is in it" "known are raw images"
 : >"$scratch/nothing"
-refuses "an empty file" 1 "$scratch/nothing" "is no guest image"
+refuses "an empty file" 1 "$scratch/nothing" "is not a guest image"
 gzip -c "$scratch/text" >"$scratch/initrd"
-refuses "an initrd" 1 "$scratch/initrd" "is no guest image" "it looks like an initrd"
+refuses "an initrd" 1 "$scratch/initrd" "is not a guest image" "it looks like an initrd"
 printf 'QFI\373\0\0\0\3' >"$scratch/qcow2"
-refuses "a qcow2" 1 "$scratch/qcow2" "is no guest image" "qemu-img convert -O raw"
+refuses "a qcow2" 1 "$scratch/qcow2" "is not a guest image" "qemu-img convert -O raw"
 run "$guestimg" inject "$scratch/none" "${put[@]}"
 exits "no file" 1
 has "no file: said" "$err" "opening the image \`$scratch/none\`: No such file or directory" "kata-runtime env"
 run "$guestimg" inject "$scratch" "${put[@]}"
 exits "a folder" 1
-has "a folder: said" "$err" "\`$scratch\` is no regular file"
+has "a folder: said" "$err" "\`$scratch\` is not a regular file"
 mkfifo "$scratch/pipe"
 run timeout 10 "$guestimg" inject "$scratch/pipe" "${put[@]}"
 exits "a pipe that nobody writes to" 1
-has "a pipe: said" "$err" "\`$scratch/pipe\` is no regular file"
+has "a pipe: said" "$err" "\`$scratch/pipe\` is not a regular file"
 run timeout 10 "$guestimg" inject "$scratch/text" --put "$scratch/pipe:/usr/bin/kata-agent"
 exits "a pipe to be put in" 1
-has "a pipe to be put in: said" "$err" "\`$scratch/pipe\` is no regular file"
+has "a pipe to be put in: said" "$err" "\`$scratch/pipe\` is not a regular file"
 ln -s loop "$scratch/loop"
 run "$guestimg" inject "$scratch/loop" "${put[@]}"
 exits "a link to itself" 1
@@ -88,7 +88,7 @@ exits "no source" 1
 has "no source: said" "$err" "opening \`$scratch/agent\`: No such file or directory"
 mkdir "$scratch/agent"
 run "$guestimg" inject "$scratch/image" "${put[@]}"
-has "a folder as a source" "$err" "\`$scratch/agent\` is no regular file"
+has "a folder as a source" "$err" "\`$scratch/agent\` is not a regular file"
 
 # Usage. says STATUS NAME EXPECTED ARGUMENT…
 says() {
@@ -103,8 +103,12 @@ says 0 "usage: guestimg VERB" --help
 says 0 "guestimg " --version
 says 2 'there is no verb `injekt`' injekt x
 says 2 'did you mean `inject`?' injekt x
-says 2 "what shall be put into the image?" inject "$scratch/image"
+says 2 "nothing was named to put into the image" inject "$scratch/image"
+says 2 "such as --put kata-agent:/usr/bin/kata-agent:0755" inject "$scratch/image"
 says 2 "usage: guestimg inject IMAGE" inject --put a:/b
+says 2 '`inject` needs more arguments' inject --put a:/b
+says 2 '`list` takes no argument `y`' list x y
+says 1 'says which image is in use' rollback "$scratch/none"
 says 2 'no option `--nope`' inject x --nope
 says 2 '`--put` needs a value' inject x --put
 says 2 '`--keep -1`: a number from 0 to 1000' inject x --keep -1
@@ -115,16 +119,16 @@ for bad in "a" ":/b" "a:b" "a:/" "a:/b/" "a:/b/../c" "a:/b//c" "a:/.." "a:/./b" 
     says 2 "\`--put $bad\`: " inject "$scratch/image" --put "$bad"
 done
 says 2 "the mode must be octal" inject x --put a:/b:0999
-says 2 "a user id needs a group id behind it" inject x --put a:/b:0644:1
+says 2 "a user id needs a group id after it" inject x --put a:/b:0644:1
 says 2 "user and group must be numbers" inject x --put a:/b:0644:root:root
 says 2 "are both to become \`/b\`" inject x --put a:/b --put c:/b
 run "$guestimg" inject "$scratch/text" --put "$scratch/text:/b" --json
 exits "a failure as JSON" 1
-has "a failure as JSON: its words" "$(json error)" "is no guest image"
+has "a failure as JSON: its words" "$(json error)" "is not a guest image"
 has "a failure as JSON: what to do" "$(json hint)" "known are raw images"
 is "a failure as JSON: nothing else" "$err" ""
 
 # The kernel says that this file has no bytes, and gives some: what a source that changes looks like.
 put=(--put /proc/version:/etc/version)
-refuses "a source that reads back differently" 1 "$scratch/image" "what was written reads back differently" "does somebody else change a file"
+refuses "a source that reads back differently" 1 "$scratch/image" "what was written reads back differently" "is somebody else changing a file"
 is "a source that reads back differently: nothing beside" "$(find "$scratch" -name 'image.*' ! -name '*.lock')" ""

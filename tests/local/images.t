@@ -40,7 +40,7 @@ refused() {
 
 refused "no image" absent.img tool 'error: inject guest: opening the image' \
     "absent.img\`: No such file or directory" 'hint: `kata-runtime env --json` says which image is in use'
-refused "not an image" noimage.img tool 'noimage.img` is no guest image: no file system of a known kind is in it' \
+refused "not an image" noimage.img tool 'noimage.img` is not a guest image: no file system of a known kind is in it' \
     'hint: known are raw images with ext4, xfs or erofs'
 refused "a dirty journal" dirty.img tool 'cannot be changed (ext4: its journal has to be replayed)' 'hint: '
 refused "too small" small.img big 'the image is too small for `/bin/tool`: 31457280 bytes, and' \
