@@ -53,7 +53,7 @@ static int check_header(const unsigned char *data, size_t len, const char *name,
                          len, HEADER_SIZE);
     if (read_u32(data) != SERVICE_MAGIC || read_u32(data + 4) != STATS_MAGIC)
         return error_set(err, ERR_FAILED,
-                         "`%s` is no file of CRIU's figures: it begins with %08x %08x, not with"
+                         "`%s` is not a file of CRIU's figures: it begins with %08x %08x, not with"
                          " %08x %08x",
                          name, read_u32(data), read_u32(data + 4), (unsigned)SERVICE_MAGIC,
                          (unsigned)STATS_MAGIC);

@@ -177,9 +177,9 @@ static int parse_magic(struct parser *p, const char *text, size_t len, struct er
     size_t prefix = strlen(magic);
     p->line = 1;
     if (len <= prefix || memcmp(text, magic, prefix) != 0) {
-        error_set(err, ERR_USAGE, "%s is no bundle: it does not begin with `%s%d`", p->name, magic,
-                  BUNDLE_VERSION);
-        return error_hint(err, "`kataloop diagnose CONTAINER` takes one");
+        error_set(err, ERR_USAGE, "%s is not a bundle: it does not begin with `%s%d`", p->name,
+                  magic, BUNDLE_VERSION);
+        return error_hint(err, "`kataloop diagnose CONTAINER -o FILE` makes one");
     }
     cleanup_free char *version = xstrndup(text + prefix, len - prefix);
     cleanup_free char *known = xasprintf("%d", BUNDLE_VERSION);

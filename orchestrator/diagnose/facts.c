@@ -70,7 +70,7 @@ static void add_status(struct facts *f, const char *who, const struct process *p
 {
     add_number(f, weight, "a process under it may not gain privileges at exec", who, "NoNewPrivs",
                p->no_new_privs);
-    add_number(f, weight, "a seccomp filter can forbid ptrace and its kin", who, "Seccomp",
+    add_number(f, weight, "a seccomp filter can forbid ptrace and similar calls", who, "Seccomp",
                p->seccomp);
     if (!p->has_status)
         return;

@@ -137,5 +137,5 @@ const char *findings_headline(const struct findings *f)
     if (f->n > 0)
         return f->items[0].title;
     return f->unusual.len > 0 ? "no known cause fits; the unusual things are listed"
-                              : "nothing is wrong that is known here";
+                              : "nothing that is known here is wrong";
 }

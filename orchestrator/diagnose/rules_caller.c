@@ -136,7 +136,7 @@ static void check_not_implemented(const struct scene *s, const struct rule *r, s
     if (!item_line(s->said, line) || s->criu || s->log_is_ours)
         return;
     const char *runtime = item_value(s->caller, "runtime", NULL);
-    struct finding *f = finding_add(out, r, CERTAIN, "the shim of %s does not know checkpoints",
+    struct finding *f = finding_add(out, r, CERTAIN, "the shim of %s cannot checkpoint",
                                     runtime ? runtime : "this runtime");
     finding_show(f, (struct spot){s->said, (int)line});
     finding_show(f, caller_line(s, "runtime"));
@@ -178,10 +178,10 @@ static void check_workload_gone(const struct scene *s, const struct rule *r, str
     finding_show(f, interrupted);
     finding_show(f, caller_line(s, "state after"));
     finding_show(f, caller_line(s, "leave running"));
-    finding_explain(
-        f, "CRIU interrupts the system call that a process waits in. Most are taken up again; "
-           "some (nanosleep with the time that remains, for one) return EINTR, and a program "
-           "that does not expect that ends: `sleep` of busybox 1.37 does.");
+    finding_explain(f,
+                    "CRIU interrupts the system call that a process waits in. Most are taken up "
+                    "again. Some (for example nanosleep, with the time that remains) return EINTR, "
+                    "and a program that does not expect that ends: `sleep` of busybox 1.37 does.");
     finding_remedy(f, "sh -c 'while :; do sleep 1; done'",
                    "Measure with a workload that survives it:");
     finding_refute(f,

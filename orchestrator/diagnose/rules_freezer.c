@@ -81,7 +81,7 @@ static void explain_frozen(const struct scene *s, struct finding *f)
         v2 ? "On cgroup v2 a frozen process can still be seized and its registers read, so CRIU "
              "gets "
              "as far as putting its parasite's system call into the target, and then waits for a "
-             "process that cannot run. There is no time-out behind that point."
+             "process that cannot run. There is no time-out after that point."
            : "On cgroup v1 a frozen process does not stop for ptrace, so CRIU waits in the seize "
              "until its own alarm ends it after 10 s.");
     cleanup_free char *quoted =
@@ -135,8 +135,8 @@ static void check_inner(const struct scene *s, const struct rule *r, struct find
     finding_show(f, s->last_spot);
     show_waiting_criu(s, f);
     finding_explain(f,
-                    "Something in the container has frozen a part of it, a container that is "
-                    "paused in it for one. CRIU dumps all processes below the first, and thaws "
+                    "Something in the container has frozen a part of it, for example a container "
+                    "that is paused in it. CRIU dumps all processes below the first, and thaws "
                     "only the group that --freeze-cgroup names: it waits for this one for ever.");
     cleanup_free char *thaw = thaw_command(&s->inner_freezer);
     finding_remedy(f, thaw, "Resume it before the checkpoint. Now, in the guest, thaw it:");
@@ -331,7 +331,7 @@ static void check_left_frozen(const struct scene *s, const struct rule *r, struc
 
 const struct rule rule_left_frozen = {
     .id = "left-frozen",
-    .help = "the container stayed frozen behind a client that is gone",
+    .help = "the container stayed frozen after its client was gone",
     .weight = 60,
     .check = check_left_frozen,
     .references = {"https://github.com/containerd/containerd/blob/main/client/task.go"},

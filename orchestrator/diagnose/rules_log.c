@@ -276,7 +276,7 @@ static const struct saying too_new[] = {
     {{"Unexpected rt vDSO area bounds", "vdso: Unexpected"},
      "the kernel's vDSO is laid out as this CRIU does not know: the kernel is too new for it",
      "CRIU looks at its own vDSO and vvar areas when it starts. Kernels since 6.13 lay them out "
-     "anew "
+     "differently "
      "(6.18 with CRIU 3.17 was seen to fail); CRIU 4.1 and later know that.",
      "A newer CRIU in the guest (4.1 or later), or an older guest kernel.",
      "criu --version; uname -r    # in the guest"},

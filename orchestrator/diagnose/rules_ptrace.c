@@ -304,7 +304,7 @@ static void explain_ptrace(struct finding *f, const struct reason *why, struct s
            "process without CAP_SYS_PTRACE, and where Yama, a seccomp filter or a security "
            "module forbid it. CRIU started by hand often has what the agent's lacks.");
     finding_remedy(f, why->command, "%s", why->remedy);
-    finding_refute(f, "CRIU's log goes on behind `Collecting` and `seized`, without `Operation not "
+    finding_refute(f, "CRIU's log goes on after `Collecting` and `seized`, without `Operation not "
                       "permitted`");
 }
 

@@ -118,7 +118,7 @@ static void check_limits(const struct scene *s, const struct rule *r, const stru
                           p->name, p->pid, limits[i].what, value, limits[i].unit),
                 (struct spot){item, line}, out);
         finding_explain(f, "Limits are inherited, and %s.", limits[i].why);
-        finding_remedy(f, "ulimit -a    # in what starts CRIU; systemd: LimitNOFILE= and its kin",
+        finding_remedy(f, "ulimit -a    # in what starts CRIU; systemd: LimitNOFILE= and the like",
                        "Raise the limit in what starts CRIU.");
         finding_show(f, scene_said(s, "Too many open files"));
         finding_show(f, scene_said(s, "File too large"));

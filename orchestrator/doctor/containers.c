@@ -68,7 +68,7 @@ int check_client(struct doctor *d, struct check_result *f, struct error *err)
         return check_say(f, VERDICT_UNKNOWN, "%s", said);
     if (version >= NERDCTL_CHECKPOINTS)
         return check_say(f, VERDICT_OK, "%s, which can checkpoint", said);
-    check_say(f, VERDICT_FAIL, "%s knows no checkpoints", said);
+    check_say(f, VERDICT_FAIL, "%s cannot checkpoint", said);
     return check_advise(f, "install nerdctl 2.2 or later there, or set `client: ctr` of the "
                            "steps");
 }
@@ -118,8 +118,8 @@ int check_shim(struct doctor *d, struct check_result *f, struct error *err)
     int64_t changed = 0, n_marks = 0, success = 0;
     if (!path || !*path) {
         check_say(f, VERDICT_FAIL, "containerd finds no containerd-shim-kata-v2");
-        return check_advise(f, "link Kata's shim into a folder of containerd's PATH, "
-                               "/usr/local/bin for one");
+        return check_advise(
+            f, "link Kata's shim into a folder of containerd's PATH, for example /usr/local/bin");
     }
     if (!time || !marks || !parse_int(time, &changed) || !parse_int(marks, &n_marks))
         return check_say(f, VERDICT_UNKNOWN, "%s could not be read", path);

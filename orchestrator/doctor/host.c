@@ -69,8 +69,8 @@ int check_workspace(struct doctor *d, struct check_result *f, struct error *err)
         return -1;
     if (strstr(strbuf_str(&r.out), "none")) {
         check_say(f, VERDICT_FAIL, "there is no folder %s", path);
-        return check_advise(f, "make it there, or set `workspace` of the host to where the "
-                               "sources lie");
+        return check_advise(
+            f, "make it there, or set `workspace` of the host to where the sources are");
     }
     if (!strstr(strbuf_str(&r.out), "locked"))
         return check_say(f, VERDICT_OK, "%s", path);
@@ -94,7 +94,7 @@ int check_clock(struct doctor *d, struct check_result *f, struct error *err)
     int64_t off = theirs < before ? before - theirs : theirs > after ? theirs - after : 0;
     cleanup_free char *time = duration_format(off * 1000);
     if (off * 1000 <= CLOCK_WARN)
-        return check_say(f, VERDICT_OK, off == 0 ? "no difference to see" : "%s off", time);
+        return check_say(f, VERDICT_OK, off == 0 ? "no difference seen" : "%s off", time);
     check_say(f, VERDICT_WARN, "%s %s", time, theirs < before ? "behind" : "ahead");
     return check_advise(f, "let both keep time (`timedatectl set-ntp true`): builds compare the "
                            "times of files");

@@ -74,7 +74,7 @@ bool exec_is_artifact_name(const char *name)
 int exec_artifact(struct exec *x, const char *name, const void *data, size_t len, struct error *err)
 {
     if (!exec_is_artifact_name(name))
-        return error_set(err, ERR_FAILED, "`%s` is no name for an artifact", name);
+        return error_set(err, ERR_FAILED, "`%s` cannot be the name of an artifact", name);
     cleanup_free char *folder = path_join(x->run_folder, "artifacts");
     if (fs_mkdir_parents(folder, err) < 0)
         return -1;

@@ -113,7 +113,8 @@ int agent_url_read(const char *answer, size_t len, const char *sandbox, struct a
         return 0;
     cleanup_strbuf struct strbuf shown = STRBUF_INIT;
     text_clean(url, strnlen(url, SHOWN_MAX), &shown);
-    return error_set(err, ERR_FAILED,
-                     "its shim says that the agent is at `%s`, which is no address of this guest",
-                     strbuf_str(&shown));
+    return error_set(
+        err, ERR_FAILED,
+        "its shim says that the agent is at `%s`, which is not an address of this guest",
+        strbuf_str(&shown));
 }

@@ -29,7 +29,7 @@ static const struct cause refusals[] = {
     {"no-socket", "no shim of this sandbox listens on the host",
      "has the container ended? A Kata too old for that socket is reached by `--way console`"},
     {"no-program", "the host has neither perl nor socat (1.7.4 or later) nor python3",
-     "install one of them there, or take `--way console`"},
+     "install one of them there, or use `--way console`"},
     {NULL, NULL, NULL},
 };
 
@@ -37,7 +37,7 @@ static const struct cause refusals[] = {
 static const struct cause causes[] = {
     {"Connection reset by peer", "the guest has no debug console",
      "set `debug_console_enabled = true` under [agent.kata] in Kata's configuration, and start the "
-     "container anew"},
+     "container again"},
     {NULL, NULL, NULL},
 };
 
@@ -165,7 +165,7 @@ static bool is_plain(const char *sandbox)
 static int vsock_connect(struct guest *g, int64_t deadline, struct proc **ret, struct error *err)
 {
     if (!is_plain(g->sandbox))
-        return error_set(err, ERR_FAILED, "this is no id of a sandbox");
+        return error_set(err, ERR_FAILED, "this is not the id of a sandbox");
     cleanup_strv struct strv argv = STRV_INIT;
     strv_push_all(&argv, "sh", "-c", script_vsock, "sh", NULL);
     for (size_t i = 0; i < ARRAY_SIZE(monitors); i++)

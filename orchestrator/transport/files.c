@@ -54,7 +54,7 @@ int transport_put(struct transport *t, const char *from, const char *to, mode_t 
     if (fd < 0 || fstat(fd, &st) < 0)
         return error_set_errno(err, errno, "opening `%s`", from);
     if (!S_ISREG(st.st_mode))
-        return error_set(err, ERR_FAILED, "`%s` is no regular file", from);
+        return error_set(err, ERR_FAILED, "`%s` is not a regular file", from);
     cleanup_strv struct strv argv = STRV_INIT;
     strv_push_all(&argv, "sh", "-c", receive, "sh", to, NULL);
     strv_printf(&argv, "%04o", (unsigned)mode);

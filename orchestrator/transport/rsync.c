@@ -296,7 +296,7 @@ int rsync_run(struct transport *t, const struct rsync_job *job, int64_t deadline
     struct stat st;
     if (stat(job->from, &st) < 0) {
         error_set_errno(err, errno, "syncing `%s`", job->from);
-        return error_hint(err, "`from` is looked for from the workflow file's folder");
+        return error_hint(err, "`from` starts from the workflow file's folder");
     }
     cleanup_transport struct transport *own = NULL;
     struct transport *here = t;

@@ -343,7 +343,7 @@ static int take_group(struct proc *p, struct channel *c, struct error *err)
     error_set(err, ERR_FAILED, "the login on %s wrote more than %d KiB before the command began",
               p->transport->name, SSH_GROUP_HEAD_MAX >> 10);
     return error_hint(err,
-                      "`ssh %s true` shows it; let what the login shell reads be quiet where "
+                      "`ssh %s true` shows it; make the login shell's files print nothing where "
                       "there is no terminal",
                       ssh_of(p->transport)->settings.host);
 }

@@ -185,10 +185,10 @@ static int changed(const struct ssh *s, const char *kind, const char *offered,
     cleanup_free char *name = known_name(s);
     error_set(err, ERR_UNREACHABLE,
               "the host key of %s has CHANGED: known is %s (%s), it now offers %s (%s): somebody "
-              "may be listening in, or the machine was made anew",
+              "may be listening in, or the machine was installed again",
               host_name(s), known ? known : "another", line ? line : "known_hosts", offered, kind);
-    return error_hint(err, "if you know that it was made anew: ssh-keygen -R '%s'%s%s%s", name,
-                      file ? " -f '" : "", file ? file : "", file ? "'" : "");
+    return error_hint(err, "if you know that it was installed again: ssh-keygen -R '%s'%s%s%s",
+                      name, file ? " -f '" : "", file ? file : "", file ? "'" : "");
 }
 
 /* Does the file end in the middle of a line? -1 with errno. */
@@ -240,10 +240,9 @@ static int unknown(const struct ssh *s, const char *kind, const char *offered, c
     const char *name = host_name(s);
     if (s->policy == HOST_KEY_ACCEPT_NEW)
         return remember(s, kind, key, len, err);
-    cleanup_free char *question =
-        xasprintf("The host key of %s is not known: %s (%s).\nIs it right? Write it down and go on "
-                  "[yes/no]: ",
-                  name, offered, kind);
+    cleanup_free char *question = xasprintf("The host key of %s is not known: %s (%s).\nIs it "
+                                            "right? Add it to known_hosts and go on [yes/no]: ",
+                                            name, offered, kind);
     cleanup_free char *answer = NULL;
     if (s->policy == HOST_KEY_ASK && terminal_ask(question, true, &answer, err) == 0) {
         if (strcmp(answer, "yes") == 0)

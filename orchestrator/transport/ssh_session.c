@@ -46,7 +46,8 @@ int ssh_wait(struct ssh *s, int64_t deadline, const char *what, struct error *er
     if (clock_now() < deadline)
         return 0;
     error_set(err, ERR_UNREACHABLE, "%s %s: timed out", what, s->settings.host);
-    return error_hint(err, "the machine may be overloaded, or what listens there is no sshd");
+    return error_hint(err,
+                      "the machine may be overloaded, or something other than sshd listens there");
 }
 
 /* --- the bytes below the session ---------------------------------------------------------------

@@ -190,7 +190,7 @@ ok "a shim without checkpoints: it is there" lab_do "clean; sed -i.patched \
     '2i case \" \$* \" in *\" checkpoint \"*) echo not implemented >&2; exit 1 ;; esac' \$runc"
 run "$kataloop" run unpatched
 exits "a shim without checkpoints: the run fails" 1
-has "a shim without checkpoints: found" "$out" '1. certain: the shim of io.containerd.kata.v2 does not know checkpoints'
+has "a shim without checkpoints: found" "$out" '1. certain: the shim of io.containerd.kata.v2 cannot checkpoint'
 lab_do clean
 run "$kataloop" run gone
 has "a call that was interrupted: found" "$out" '1. certain: the checkpoint succeeded, and its workload ended: a system call was'

@@ -58,7 +58,7 @@ sed -i 's,path: auto,path: /opt/none.img,' kataloop.yaml
 examine
 exits "faults: status 1" 1
 doctor_says "no rsync there" rsync-there fail "install rsync"
-doctor_says "an old nerdctl" client fail "2.1.6 knows no checkpoints" "nerdctl 2.2"
+doctor_says "an old nerdctl" client fail "2.1.6 cannot checkpoint" "nerdctl 2.2"
 doctor_says "the console is off" console warn "debug_console_enabled = true" "/root/kata.toml"
 doctor_says "upstream's shim" shim fail "not implemented" "patched"
 doctor_says "the workspace cannot be written" workspace warn "cannot write" chown

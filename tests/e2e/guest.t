@@ -63,7 +63,7 @@ has "the same through kata-runtime" "$out" '"way":"console"' '"status":7' '"err"
 on_host sh -c "echo vsock://2:1024 >/run/vc/sbs/$name/agent-url"
 run guest exec --way vsock "$name" -- true
 exits "a shim that says that the guest is the host" 1
-has "is not believed" "$err" 'vsock://2:1024' 'no address of this guest'
+has "is not believed" "$err" 'vsock://2:1024' 'not an address of this guest'
 run guest exec --json "$name" -- true
 has "without vsock it is the console" "$out" '"way":"console"'
 on_host rm "/run/vc/sbs/$name/agent-url"

@@ -129,7 +129,7 @@ known_line other >changed
 to "$me@127.0.0.1:$port" wanted changed "host_key: accept-new"
 unreachable "host key changed" 'error: the host key of 127.0.0.1 has CHANGED' \
     "known is $(fingerprint other) ($scratch/changed line 1)" "now offers $(fingerprint host)" \
-    "hint: if you know that it was made anew: ssh-keygen -R '[127.0.0.1]:$port' -f '$scratch/changed'"
+    "hint: if you know that it was installed again: ssh-keygen -R '[127.0.0.1]:$port' -f '$scratch/changed'"
 is "host key changed: known_hosts stays" "$(<changed)" "$(known_line other)"
 
 # --- what is kept of it ----------------------------------------------------------------------

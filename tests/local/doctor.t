@@ -82,7 +82,7 @@ sick rsync-here fail 'there is no rsync' 'apt-get install rsync'
 sick rsync-there fail 'there is no rsync' 'apt-get install rsync'
 sick workspace fail "there is no folder $scratch/work" 'set `workspace`'
 sick clock unknown '`date` there gives no time'
-sick client fail '2.1.6 knows no checkpoints' 'client: ctr'
+sick client fail '2.1.6 cannot checkpoint' 'client: ctr'
 sick shim fail 'not implemented' patched
 sick console warn 'off: nothing can be seen of a guest' 'debug_console_enabled = true' /none
 sick criu fail 'the guest of one has no criu' 'into the guest image'

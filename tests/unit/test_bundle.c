@@ -125,9 +125,9 @@ static void what_is_no_bundle_is_refused_with_its_line(void **state)
     static const struct {
         const char *text, *want;
     } cases[] = {
-        {"", "b is no bundle: it does not begin with `kataloop-evidence 1`"},
-        {"kataloop-evidence \n", "b is no bundle: it does not begin with `kataloop-evidence 1`"},
-        {"{\"v\":1}\n", "b is no bundle: it does not begin with `kataloop-evidence 1`"},
+        {"", "b is not a bundle: it does not begin with `kataloop-evidence 1`"},
+        {"kataloop-evidence \n", "b is not a bundle: it does not begin with `kataloop-evidence 1`"},
+        {"{\"v\":1}\n", "b is not a bundle: it does not begin with `kataloop-evidence 1`"},
         {"kataloop-evidence 2\n", "b:1: a bundle of version 2; this program reads version 1"},
         {"kataloop-evidence 1\n|x\n", "b:2: a line before the first item"},
         {"kataloop-evidence 1\n[a\n", "b:2: a header is `[NAME]`"},

@@ -141,7 +141,7 @@ static void bad_files_are_refused_with_the_reason(void **state)
     (void)state;
     assert_refused("", 0, "`f` is cut off: 0 bytes, its header has 12");
     assert_refused("0123456789ab", 12,
-                   "`f` is no file of CRIU's figures: it begins with 33323130 37363534, not with"
+                   "`f` is not a file of CRIU's figures: it begins with 33323130 37363534, not with"
                    " 55105940 57093306");
     static const char cut_off[] = "\x40\x59\x10\x55\x06\x33\x09\x57\x05\0\0\0\x0a";
     assert_refused(cut_off, 13, "`f` is cut off: 5 bytes of figures, 1 are there");

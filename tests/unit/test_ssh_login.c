@@ -439,11 +439,11 @@ static void a_changed_host_key_is_always_refused(void **state)
     cleanup_free char *offered = fingerprint_of("host.pub");
     cleanup_free char *text = xasprintf("# a comment\n[127.0.0.1]:%d %s", place.main.port, other);
     write_text(known, text);
-    cleanup_free char *message =
-        xasprintf("the host key of 127.0.0.1 has CHANGED: known is %s (%s line 2), it now offers "
-                  "%s (ssh-ed25519): somebody may be listening in, or the machine was made anew",
-                  old, known, offered);
-    cleanup_free char *hint = xasprintf("if you know that it was made anew: ssh-keygen -R "
+    cleanup_free char *message = xasprintf(
+        "the host key of 127.0.0.1 has CHANGED: known is %s (%s line 2), it now offers "
+        "%s (ssh-ed25519): somebody may be listening in, or the machine was installed again",
+        old, known, offered);
+    cleanup_free char *hint = xasprintf("if you know that it was installed again: ssh-keygen -R "
                                         "'[127.0.0.1]:%d' -f '%s'",
                                         place.main.port, known);
     for (int policy = HOST_KEY_ASK; policy <= HOST_KEY_STRICT; policy++)
@@ -658,7 +658,7 @@ static void a_host_that_says_nothing_times_out(void **state)
     int64_t start = clock_now();
     refuses((struct host_spec){.destination = destination, .connect_timeout = NSEC_PER_SEC / 2},
             "the handshake with 127.0.0.1: timed out",
-            "the machine may be overloaded, or what listens there is no sshd");
+            "the machine may be overloaded, or something other than sshd listens there");
     assert_true(clock_now() - start >= NSEC_PER_SEC / 2);
     assert_true(clock_now() - start < 10 * NSEC_PER_SEC);
 }

@@ -103,8 +103,8 @@ static void what_is_refused_is_shown(void **state)
     assert_int_equal(agent_url_read(gone, strlen(gone), SANDBOX, &a, &err), -1);
     assert_string_equal(err.message, "its shim does not say where the agent is: `HTTP/1.1 500 Oh`");
     assert_int_equal(agent_url_read(odd, strlen(odd), SANDBOX, &a, &err), -1);
-    assert_string_equal(err.message, "its shim says that the agent is at `tcp://1:2`, which is no "
-                                     "address of this guest");
+    assert_string_equal(err.message, "its shim says that the agent is at `tcp://1:2`, which is not "
+                                     "an address of this guest");
 }
 
 /* --- a sandbox ---------------------------------------------------------------------------------
