@@ -263,9 +263,10 @@ static int run(struct invocation *inv, struct error *err)
 const struct verb verb_completion = {
     .name = "completion",
     .synopsis = "bash|zsh|fish",
-    .help = "print a script with which a shell completes kataloop's command lines",
-    .about = "bash: `source <(kataloop completion bash)` in ~/.bashrc; zsh the same in ~/.zshrc,\n"
-             "behind compinit; fish: `kataloop completion fish | source` in its config.fish.",
+    .help = "print a script that makes a shell complete kataloop's command lines",
+    .about = "bash: `source <(kataloop completion bash)` in ~/.bashrc.\n"
+             "zsh: `source <(kataloop completion zsh)` in ~/.zshrc, after compinit.\n"
+             "fish: `kataloop completion fish | source` in config.fish.",
     .options = options,
     .min_args = 1,
     .max_args = 1,

@@ -29,10 +29,10 @@
 enum { EXIT_HANG = 4 };
 
 static const struct verb_option options[] = {
-    {'p', "pid", "PID", "look at this process and those below it, on the host, not at a container"},
+    {'p', "pid", "PID", "look at this process and those below it, on the host"},
     {'c', "compare", NULL,
-     "two bundles (or runs), or CRIU by hand and by the agent, run now: what differs"},
-    {'o', "output", "FILE", "keep the evidence as a bundle, to be sent in or judged later"},
+     "show what differs between two bundles or runs, or between CRIU by hand and by the agent"},
+    {'o', "output", "FILE", "keep the evidence as a bundle, to send in or to judge later"},
     OPTION_HOST,
     OPTION_FILE,
     {'n', "namespace", "NAME", "containerd's namespace (default: default)"},
@@ -144,7 +144,7 @@ static int check_output(const char *output, struct error *err)
         return error_set_errno(err, errno, "`--output %s`: writing to `%s`", output, folder);
     if (lstat(output, &st) < 0 || S_ISREG(st.st_mode))
         return 0;
-    return error_set(err, ERR_USAGE, "`--output %s`: that is there, and no regular file", output);
+    return error_set(err, ERR_USAGE, "`--output %s`: it exists and is not a regular file", output);
 }
 
 static int check_words(const struct invocation *inv, struct error *err)
@@ -160,7 +160,7 @@ static int check_words(const struct invocation *inv, struct error *err)
     if (pid ? args->len == 0 : args->len == 1)
         return 0;
     if (args->len == 0)
-        error_set(err, ERR_USAGE, "what shall be diagnosed?");
+        error_set(err, ERR_USAGE, "nothing was named to be diagnosed");
     else
         error_set(err, ERR_USAGE, "`kataloop diagnose` takes no argument `%s` here",
                   args->items[pid ? 0 : 1]);
@@ -215,6 +215,9 @@ static int read_kept(const char *what, struct strbuf *ret, char **ret_path, stru
     else if (bundle_of_run(what, &path, err) < 0)
         return -1;
     if (fs_read(path, BUNDLE_MAX, ret, err) < 0) {
+        if (err->errnum == EISDIR)
+            return error_hint(err,
+                              "name the bundle itself: a file that ends in `" BUNDLE_SUFFIX "`");
         if (err->errnum != ENOENT)
             return -1;
         error_set(err, ERR_FAILED, "there is no file %s`%s`", is_path(what) ? "" : "or run ", path);
@@ -241,13 +244,14 @@ static int parse_pid(const char *text, int64_t *ret, struct error *err)
 {
     if (parse_int(text, ret) && *ret > 0 && *ret <= INT32_MAX)
         return 0;
-    return error_set(err, ERR_USAGE, "`--pid %s` is no process", text);
+    error_set(err, ERR_USAGE, "`--pid %s` is not a process id", text);
+    return error_hint(err, "give the number that `ps` shows on the host");
 }
 
 /* A word that is neither is taken for a container, which may not be what it was meant to be. */
 static int no_file_or_run(const struct invocation *inv, struct error *err)
 {
-    return error_wrap(err, "`%s` is no file and no run; looking for a container of that name",
+    return error_wrap(err, "`%s` is neither a file nor a run; looking for a container of that name",
                       inv->args.items[0]);
 }
 
@@ -295,7 +299,7 @@ static int check_target(const char *pid, const struct bundle *b, struct error *e
     if (!pid || !seen || seen->missing || bundle_role(b, PROCESS_TARGET))
         return 0;
     error_set(err, ERR_FAILED, "there is no process %s on the host", pid);
-    return error_hint(err, "for a process in a guest name its container");
+    return error_hint(err, "for a process in a guest, name its container");
 }
 
 static int take_or_read(struct invocation *inv, unsigned form, struct bundle *ret,
@@ -371,14 +375,13 @@ const struct verb verb_diagnose = {
     .synopsis = "CONTAINER | RUN | BUNDLE | --pid PID | --compare [A B | WORKFLOW]",
     .help = "say why a checkpoint hangs or fails, with the evidence for it",
     .about =
-        "Of a CONTAINER (an id, a name, or the start of an id) the evidence is taken now, in its\n"
-        "guest and on the host; nothing is changed there. Of a RUN, or a BUNDLE that was kept\n"
-        "with -o or sent in, what was seen then is judged again.\n"
-        "--compare shows how two CRIU processes, what started them, and their targets differ: "
-        "those\n"
-        "of two bundles or runs, or without them of CRIU by hand and by the agent, which a "
-        "WORKFLOW\n"
-        "with the recipe compare-manual-agent runs now.\n"
+        "CONTAINER (an id, a name, or the start of an id): its guest and its host are looked\n"
+        "at now; nothing is changed there. RUN (an id, the start of one, or `latest`) or\n"
+        "BUNDLE (a file kept with -o or sent to you): the evidence that was taken then is\n"
+        "judged again.\n"
+        "--compare shows how two CRIU processes, what started them, and their targets differ:\n"
+        "those of two bundles or runs (A and B). Without names it runs a WORKFLOW with the\n"
+        "recipe compare-manual-agent now, and compares CRIU started by hand and by the agent.\n"
         "Exit status 4: a checkpoint hangs.",
     .options = options,
     .max_args = 2,

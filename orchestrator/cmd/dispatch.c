@@ -51,12 +51,15 @@ static int bad_option(const struct verb *v, int found, char **argv, struct error
     else if (optopt && optopt < 256) /* in the midst of its word, `word` may be the one before */
         error_set(err, ERR_USAGE, "`kataloop %s` has no option `-%c`", v->name, optopt);
     else
-        error_set(err, ERR_USAGE, "`kataloop %s` has no option `%s`", v->name, word);
+        error_set(err, ERR_USAGE, "`kataloop %s` has no option `%.*s`", v->name,
+                  (int)strcspn(word, "="), word);
     const char *names[MAX_OPTIONS];
     size_t n = 0;
     for (const struct verb_option *o = v->options; o->name && n < MAX_OPTIONS; o++)
         names[n++] = o->name;
-    const char *near = word[0] == '-' && word[1] == '-' ? suggest(word + 2, names, n) : NULL;
+    cleanup_free char *name =
+        strncmp(word, "--", 2) == 0 ? xstrndup(word + 2, strcspn(word + 2, "=")) : NULL;
+    const char *near = name ? suggest(name, names, n) : NULL;
     if (found != ':' && near)
         return error_hint(err, "did you mean `--%s`?", near);
     return error_hint(err, "`kataloop %s -h` lists them", v->name);
@@ -94,7 +97,8 @@ static int parse(int argc, char **argv, struct invocation *inv, struct error *er
               inv->args.len < v->min_args ? "`kataloop %s` needs more arguments"
                                           : "`kataloop %s` takes no argument `%s`",
               v->name, inv->args.len > v->max_args ? inv->args.items[v->max_args] : "");
-    return error_hint(err, "usage: kataloop %s [OPTIONS] %s", v->name, v->synopsis);
+    return error_hint(err, "usage: kataloop %s [OPTIONS]%s%s", v->name, *v->synopsis ? " " : "",
+                      v->synopsis);
 }
 
 static const struct verb *find_verb(const char *name, struct error *err)
@@ -106,6 +110,11 @@ static const struct verb *find_verb(const char *name, struct error *err)
             return verbs[i];
         if (!verbs[i]->hidden)
             names[n++] = verbs[i]->name;
+    }
+    if (name[0] == '-') {
+        error_set(err, ERR_USAGE, "`kataloop` has no option `%s`", name);
+        error_hint(err, "options of a verb stand after it; `kataloop -h` lists the verbs");
+        return NULL;
     }
     error_set(err, ERR_USAGE, "there is no verb `%s`", name);
     const char *near = suggest(name, names, n);
@@ -180,7 +189,7 @@ int verbs_main(int argc, char **argv)
     bool told = false;
     int result, status = 0;
     if (argc < 2) {
-        error_set(&err, ERR_USAGE, "what shall be done?");
+        error_set(&err, ERR_USAGE, "no verb was given");
         result = error_hint(&err, "`kataloop -h` lists the verbs");
     } else if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0 ||
                strcmp(argv[1], "help") == 0) {

@@ -112,10 +112,9 @@ const struct verb verb_doctor = {
     .name = "doctor",
     .synopsis = "[HOST]",
     .help = "see what this machine and a host need, and how to get it",
-    .about =
-        "HOST is one of the workflow file; without a file, what ssh takes. Nothing is changed.\n"
-        "What is needed is what the default workflow needs, or the first one of that host.\n"
-        "Exit status 1 where a check fails, 5 where the host could not be reached.",
+    .about = "HOST is one of the workflow file; without a file, whatever ssh takes, or `local`.\n"
+             "What is needed is what the default workflow needs, or the first one of that host.\n"
+             "Nothing is changed. Exit status 1: a check fails; 5: the host could not be reached.",
     .options = options,
     .max_args = 1,
     .run = run,

@@ -27,7 +27,7 @@ static const struct verb_option options[] = {
     OPTION_FILE,
     {'n', "namespace", "NAME", "containerd's namespace (default: default)"},
     {0, "way", "WAY", "auto, vsock, console, or host (default: auto)"},
-    {'t', "timeout", "TIME", "stop the command after this time (default: never)"},
+    {'t', "timeout", "TIME", "stop the command after this time, such as 30s (default: never)"},
     OPTION_JSON,
     OPTION_END};
 
@@ -132,8 +132,8 @@ static int timeout_of(const struct invocation *inv, int64_t *ret, struct error *
     if (!text)
         return 0;
     if (!parse_duration(text, ret) || *ret <= 0) {
-        error_set(err, ERR_USAGE, "`--timeout %s` is no time", text);
-        return error_hint(err, "write `10s`, `2m` or `1h`");
+        error_set(err, ERR_USAGE, "`--timeout %s` is not a duration", text);
+        return error_hint(err, "such as 10s, 2m or 1h");
     }
     return 0;
 }
@@ -148,8 +148,8 @@ static int exec(struct invocation *inv, struct error *err)
     struct outlet outlet = {0};
     int64_t timeout;
     if (inv->args.len < 3) {
-        error_set(err, ERR_USAGE, "which command shall run in the guest?");
-        return error_hint(err, "kataloop guest exec %s -- ps aux", inv->args.items[1]);
+        error_set(err, ERR_USAGE, "there is no command to run in the guest");
+        return error_hint(err, "such as `kataloop guest exec %s -- ps aux`", inv->args.items[1]);
     }
     if (timeout_of(inv, &timeout, err) < 0 || visit_open(inv, &v, err) < 0 ||
         read_input(&input, err) < 0)
@@ -183,7 +183,8 @@ static int shell(struct invocation *inv, struct error *err)
     cleanup_visit struct visit v = {0};
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
         error_set(err, ERR_USAGE, "a shell in the guest needs a terminal");
-        return error_hint(err, "`kataloop guest exec %s -- sh` reads its commands from anywhere",
+        return error_hint(err,
+                          "`kataloop guest exec %s -- sh` reads its commands from a pipe or a file",
                           inv->args.items[1]);
     }
     if (visit_open(inv, &v, err) < 0)
@@ -220,15 +221,14 @@ static int run(struct invocation *inv, struct error *err)
 
 const struct verb verb_guest = {
     .name = "guest",
-    .synopsis = "exec CONTAINER -- COMMAND… | shell CONTAINER",
+    .synopsis = "exec CONTAINER -- COMMAND... | shell CONTAINER",
     .help = "run a command in a container's guest, or get a shell there",
     .about =
-        "CONTAINER is an id, a name, or the start of an id. `exec` passes on standard input "
-        "(unless "
-        "it\n"
-        "is a terminal), standard output and standard error, and ends with the command's exit\n"
-        "status. It is stopped in the guest when kataloop is interrupted.\n"
-        "With a runtime that has no virtual machine the guest is the host.",
+        "CONTAINER is an id, a name, or the start of an id. `exec` passes on standard input\n"
+        "(unless it is a terminal), standard output and standard error, and ends with the\n"
+        "command's exit status. The command is stopped in the guest when kataloop is\n"
+        "interrupted. With a runtime that has no virtual machine, the guest is the host. In a\n"
+        "shell, Ctrl-] leaves.",
     .options = options,
     .min_args = 2,
     .max_args = SIZE_MAX,

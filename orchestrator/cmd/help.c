@@ -76,7 +76,11 @@ static void print_about(const char *about)
 
 void help_print_verb(const struct verb *v)
 {
-    printf("usage: kataloop %s [OPTIONS]%s%s\n\n", v->name, *v->synopsis ? " " : "", v->synopsis);
+    cleanup_free char *usage =
+        xasprintf("kataloop %s [OPTIONS]%s%s", v->name, *v->synopsis ? " " : "", v->synopsis);
+    printf("usage: ");
+    print_wrapped(usage, 7);
+    putchar('\n');
     cleanup_free char *sentence = xasprintf("%s.", v->help);
     print_wrapped(sentence, 0);
     if (v->about) {

@@ -128,8 +128,10 @@ static int check_value(const char *option, const char *value, struct error *err)
 static int write_new(const char *path, const struct strbuf *text, struct error *err)
 {
     cleanup_free char *draft = xasprintf("%s.%ld", path, (long)getpid());
-    if (fs_write_atomic(draft, text->data, text->len, 0644, err) < 0)
-        return error_wrap(err, "writing `%s`", path);
+    if (fs_write_atomic(draft, text->data, text->len, 0644, err) < 0) {
+        error_wrap(err, "writing `%s`", path);
+        return error_hint(err, "`cd` to the top of the sources you edit, where you can write");
+    }
     int result = link(draft, path);
     int errnum = errno;
     if (unlink(draft) < 0 && result == 0)
@@ -180,8 +182,8 @@ static int run(struct invocation *inv, struct error *err)
 const struct verb verb_init = {
     .name = "init",
     .synopsis = "",
-    .help = "write a first kataloop.yaml into this folder, to be edited",
-    .about = "What is there already is never overwritten.",
+    .help = "write a first kataloop.yaml into this folder, for you to edit",
+    .about = "A file that is already there is never overwritten.",
     .options = options,
     .run = run,
 };

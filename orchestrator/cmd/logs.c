@@ -25,8 +25,8 @@ enum { MARGIN = 1000000 };
 static const struct verb_option options[] = {
     OPTION_HOST,
     OPTION_FILE,
-    {'s', "since", "TIME", "how far back (default: 5m)"},
-    {'F', "follow", NULL, "go on with what comes, until Ctrl-C"},
+    {'s', "since", "TIME", "how far back, such as 90s, 10m or 2h (default: 5m)"},
+    {'F', "follow", NULL, "go on with new lines, until Ctrl-C"},
     {'n', "namespace", "NAME", "containerd's namespace (default: default)"},
     OPTION_JSON,
     OPTION_END};
@@ -109,9 +109,9 @@ static int find_run(struct invocation *inv, struct question *q, struct error *er
     if (!word || !looks_like_run(word))
         return 0;
     if (invocation_option(inv, "since"))
-        return error_set(err, ERR_USAGE,
-                         "`--since` does not go with a run, whose lines are those "
-                         "of its own time");
+        return error_set(
+            err, ERR_USAGE,
+            "`--since` does not go with a run, which has a start and an end of its own");
     if (store_open_copy(NULL, &store, err) < 0 || store_find_run(store, word, &q->run, err) < 0 ||
         read_containers(store, q, err) < 0)
         return -1;
@@ -125,7 +125,7 @@ static int set_time(const struct invocation *inv, struct transport *host, struct
     const char *text = invocation_option(inv, "since");
     int64_t since = SINCE_DEFAULT, offset = 0;
     if (text && (!parse_duration(text, &since) || since <= 0)) {
-        error_set(err, ERR_USAGE, "`%s` is no time", text);
+        error_set(err, ERR_USAGE, "`--since %s` is not a duration", text);
         return error_hint(err, "such as 90s, 10m or 2h");
     }
     if (logs_clock_offset(host, &offset, err) < 0)
@@ -257,8 +257,8 @@ const struct verb verb_logs = {
     .name = "logs",
     .synopsis = "[RUN|CONTAINER]",
     .help = "show what host, containerd, shim, agent and CRIU have logged, merged in time",
-    .about = "RUN: what was logged while it went on, less the lines that name containers of\n"
-             "others. CONTAINER: the lines that name it, and what its guest has. Neither:\n"
+    .about = "RUN: what was logged during it, without lines that name other people's containers.\n"
+             "CONTAINER: the lines that name it, and what its guest has. Without an argument:\n"
              "everything of the last minutes.",
     .options = options,
     .max_args = 1,

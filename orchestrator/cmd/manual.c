@@ -104,7 +104,7 @@ static void put_type(const struct field *f)
         fputs("; required", stdout);
     if (f->fallback) {
         fputs("; default: ", stdout);
-        put_text(f->fallback);
+        put_text(*f->fallback ? f->fallback : "empty");
     }
 }
 

@@ -94,8 +94,8 @@ const struct verb verb_plan = {
     .name = "plan",
     .synopsis = "[WORKFLOW]",
     .help = "show what a run would do, and why, without touching anything",
-    .about = "What the host looks like is not asked: a step shown as skipped still runs where the\n"
-             "host has changed since.",
+    .about = "The host is not asked: a step shown as skipped still runs if the host has changed\n"
+             "since.",
     .options = options,
     .max_args = 1,
     .run = run,

@@ -24,7 +24,7 @@ static int limit_of(const struct invocation *inv, int *ret, struct error *err)
     const char *text = invocation_option(inv, "limit");
     int64_t n = 20;
     if (text && (!parse_int(text, &n) || n < 1 || n > INT_MAX)) {
-        error_set(err, ERR_USAGE, "`--limit %s` is no number of runs", text);
+        error_set(err, ERR_USAGE, "`--limit %s` is not a number of runs", text);
         return error_hint(err, "give a number from 1 on");
     }
     *ret = (int)n;
@@ -78,7 +78,7 @@ const struct verb verb_results = {
     .name = "results",
     .synopsis = "[show [RUN]]",
     .help = "list earlier runs, or show one: its steps, samples and files",
-    .about = "RUN is a run's id, the start of one, or `latest`, which it is where none is named.",
+    .about = "RUN is a run's id, the start of one, or `latest` (the default).",
     .options = options,
     .max_args = 2,
     .run = run,

@@ -25,8 +25,10 @@ const struct verb verb_run = {
     .name = "run",
     .synopsis = "[WORKFLOW]",
     .help = "run a workflow: the default one, or the one named",
-    .about = "Steps whose sources, arguments and effect on the host are as they were are skipped.\n"
-             "Whatever a run makes on the host is taken away again, also after Ctrl-C.",
+    .about = "Steps sync, build, inject and restart are skipped if their sources, their arguments\n"
+             "and their effect on the host are unchanged.\n"
+             "Whatever a run makes on the host is taken away again, even after Ctrl-C.\n"
+             "A checkpoint that hangs ends the run with its cause, and exit status 4.",
     .options = options,
     .max_args = 1,
     .run = run,

@@ -24,8 +24,8 @@ const struct verb verb_schema = {
     .name = "schema",
     .synopsis = "",
     .help = "print the JSON Schema of kataloop.yaml, for editors",
-    .about = "An editor with the YAML language server takes it by a first line like\n"
-             "`# yaml-language-server: $schema=kataloop.schema.json`.",
+    .about = "For an editor with the YAML language server, make this the first line of\n"
+             "kataloop.yaml: `# yaml-language-server: $schema=kataloop.schema.json`.",
     .options = options,
     .run = run,
 };

@@ -113,11 +113,30 @@ static int pick_host(struct session *s, const char *named, struct error *err)
     s->host = name ? value_get(hosts, name) : NULL;
     if (s->host)
         return 0;
-    error_set(err, ERR_USAGE, "%s has no host%s%s%s", s->file->path, name ? " `" : "",
+    error_set(err, ERR_USAGE, "`%s` has no host%s%s%s", s->file->path, name ? " `" : "",
               name ? name : "", name ? "`" : "");
     const char *near = name ? suggest(name, (const char *const *)hosts->keys, hosts->len) : NULL;
-    return near ? error_hint(err, "did you mean `%s`?", near)
-                : error_hint(err, "its section `hosts` lists them");
+    if (near)
+        return error_hint(err, "did you mean `%s`?", near);
+    cleanup_strbuf struct strbuf known = STRBUF_INIT;
+    for (size_t i = 0; i < hosts->len; i++)
+        strbuf_printf(&known, "%s%s", i > 0 ? ", " : "", hosts->keys[i]);
+    return hosts->len > 0 ? error_hint(err, "it has: %s", strbuf_str(&known))
+                          : error_hint(err, "add one to its section `hosts`");
+}
+
+/* Most verbs that only need a host can be given one instead. */
+static int no_file_and_no_host(const struct invocation *inv, struct error *absent,
+                               struct error *err)
+{
+    bool by_option = false;
+    for (const struct verb_option *o = inv->verb->options; o->name; o++)
+        by_option = by_option || strcmp(o->name, "host") == 0;
+    error_set(err, absent->code, "%s", absent->message);
+    return error_hint(err,
+                      "`kataloop init` writes one, `-f FILE` names one; without one name a host: "
+                      "`kataloop %s %sHOST`",
+                      inv->verb->name, by_option ? "--host " : "");
 }
 
 int session_open_host(struct invocation *inv, struct session *ret, struct error *err)
@@ -129,8 +148,7 @@ int session_open_host(struct invocation *inv, struct session *ret, struct error 
     cleanup_error struct error absent = ERROR_INIT;
     if (!invocation_option(inv, "file") && workflow_find(".", &path, &absent) < 0) {
         if (!named) {
-            error_move(err, &absent);
-            return -1;
+            return no_file_and_no_host(inv, &absent, err);
         }
         cleanup_destination struct destination d = DESTINATION_INIT;
         if (destination_parse(named, &d, err) < 0)

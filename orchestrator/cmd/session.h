@@ -32,7 +32,7 @@ int session_open_host(struct invocation *inv, struct session *ret, struct error 
 #define OPTION_HOST                                                                                \
     {                                                                                              \
         'H', "host", "NAME",                                                                       \
-            "a host of the workflow file, or without one a destination of ssh, or `local`"         \
+            "a host of the workflow file; without a file, whatever ssh takes, or `local`"          \
     }
 /* Connect to the session's host. */
 int session_connect(const struct session *s, struct transport **ret, struct error *err);

@@ -21,7 +21,7 @@ struct invocation {
     const struct verb *verb;
     struct strv options; /* long names as they came… */
     struct strv values;  /* …and their values; "" of those that take none */
-    struct strv args;    /* what is no option; behind `--` everything */
+    struct strv args;    /* what is not an option; after `--` everything */
     bool told;           /* the verb has said itself what failed */
     int status;          /* exit code where nothing failed: that of a command run for the user */
 };
@@ -45,8 +45,8 @@ extern const struct verb *const verbs[]; /* ends with NULL */
  * was not given. Borrowed. */
 const char *invocation_option(const struct invocation *inv, const char *name);
 
-/* Show the user a failure that is no end: its message, and its hint below. What a verb returns with
- * is shown behind it. */
+/* Show the user a failure that does not end the verb: its message, and its hint below. What a verb
+ * returns with is shown after it. */
 void verb_say(const struct error *err);
 
 /* The whole program: parse, run, say what failed. Returns the exit code. */
@@ -55,7 +55,8 @@ int verbs_main(int argc, char **argv);
 /* Options that several verbs share. */
 #define OPTION_FILE                                                                                \
     {                                                                                              \
-        'f', "file", "FILE", "the workflow file, instead of kataloop.yaml in this folder or above" \
+        'f', "file", "FILE",                                                                       \
+            "read this workflow file, not kataloop.yaml of this folder or one above"               \
     }
 #define OPTION_JSON                                                                                \
     {                                                                                              \
@@ -63,11 +64,11 @@ int verbs_main(int argc, char **argv);
     }
 #define OPTION_FROM                                                                                \
     {                                                                                              \
-        0, "from", "STEP", "begin with this step (its number, label or kind)"                      \
+        0, "from", "STEP", "begin with this step (its number, kind, or the start of its label)"    \
     }
 #define OPTION_ONLY                                                                                \
     {                                                                                              \
-        0, "only", "STEP", "this step alone (its number, label or kind)"                           \
+        0, "only", "STEP", "this step alone (its number, kind, or the start of its label)"         \
     }
 #define OPTION_FORCE                                                                               \
     {                                                                                              \

@@ -154,11 +154,11 @@ const struct verb verb_watch = {
     .name = "watch",
     .synopsis = "[WORKFLOW]",
     .help = "run a workflow again on every save of its sources",
-    .about =
-        "Waits on the workflow file, its recipes, and the files and folders that its steps\n"
-        "sync. A save during a run starts the next one; the connection stays open between.\n"
-        "A run that fails is no end, nor is a workflow file that is wrong for a moment, nor are\n"
-        "files that are away for one: Ctrl-C is.",
+    .about = "Waits for changes of the workflow file, its recipes, and the files and folders that\n"
+             "its steps sync. A save during a run starts the next one. The connection stays open\n"
+             "in between.\n"
+             "Only Ctrl-C ends it: not a run that fails, nor a workflow file that is wrong for a\n"
+             "moment, nor a source that is missing for a moment.",
     .options = options,
     .max_args = 1,
     .run = run,

@@ -12,6 +12,8 @@
 static const char *const name_labels[] = {"nerdctl/name", "io.kubernetes.container.name"};
 #define SANDBOX_ANNOTATION "io.kubernetes.cri.sandbox-id"
 
+enum { COMMAND_NOT_FOUND = 127 };
+
 void guest_container_release(struct guest_container *c)
 {
     free(c->id);
@@ -26,8 +28,14 @@ static int ctr(struct transport *t, const struct strv *argv, int64_t deadline, s
 {
     const struct command cmd = {.argv = argv, .become = true};
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    if (transport_check(t, &cmd, deadline, "asking containerd for its containers", &r, err) < 0)
-        return -1;
+    if (transport_check(t, &cmd, deadline, "asking containerd for its containers", &r, err) < 0) {
+        if (r.status.code != COMMAND_NOT_FOUND)
+            return -1;
+        error_set(err, ERR_FAILED, "%s has no `ctr`, which comes with containerd",
+                  transport_name(t));
+        return error_hint(err, "install containerd there, or put its programs on root's PATH; "
+                               "`kataloop doctor` shows what else is missing");
+    }
     strbuf_add(ret, strbuf_str(&r.out), r.out.len);
     return 0;
 }
@@ -141,7 +149,7 @@ int guest_find(struct transport *t, const char *space, const char *what, int64_t
         return -1;
     json_t *info = json_loadb(strbuf_str(&said), said.len, 0, NULL);
     if (!info)
-        return error_set(err, ERR_FAILED, "%s: ctr's account of container %.12s is no JSON",
+        return error_set(err, ERR_FAILED, "%s: ctr's account of container %.12s is not JSON",
                          transport_name(t), found.id);
     read_info(info, &found);
     json_decref(info);

@@ -211,8 +211,10 @@ int store_find_run(struct store *s, const char *name, struct store_run *ret, str
         *ret = runs[0];
         runs[0] = (struct store_run){0};
     } else if (n == 0) {
-        error_set(err, ERR_USAGE, "there is no run `%s`", name);
-        result = error_hint(err, "`kataloop results` lists them");
+        bool latest = strcmp(name, "latest") == 0;
+        error_set(err, ERR_USAGE, latest ? "there is no run yet" : "there is no run `%s`", name);
+        result =
+            error_hint(err, latest ? "`kataloop run` makes one" : "`kataloop results` lists them");
     } else {
         error_set(err, ERR_USAGE, "`%s` is the start of %zu runs", name, n);
         result =

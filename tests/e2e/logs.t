@@ -84,7 +84,7 @@ ok "no such run: fails" [ "$status" -ne 0 ]
 has "no such run" "$err" 20200101-000000-0000
 run "$kataloop" logs --since soon
 exits "no time: usage" 2
-has "no time" "$err" "\`soon\` is no time" "10m"
+has "no time" "$err" "\`--since soon\` is not a duration" "10m"
 
 for name in logs-one logs-two; do
     on_host ctr tasks rm --force "$name" >/dev/null 2>&1

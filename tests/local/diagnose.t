@@ -56,7 +56,7 @@ is "nothing was written" "$(ls)" kataloop.yaml
 # Where the evidence would go, before it is taken.
 refused 1 "no such folder" '`--output none/x`: writing to `none`: No such file' -- --pid $$ -o none/x
 ln -s "$scratch/elsewhere" link
-refused 2 "a link in its place" '`--output link`: that is there, and no regular file' -- --pid $$ -o link
+refused 2 "a link in its place" '`--output link`: it exists and is not a regular file' -- --pid $$ -o link
 ok "it stays" test -L link
 
 run "$kataloop" diagnose latest -o out
@@ -72,7 +72,9 @@ refused 1 "no process" 'there is no process 99999999 on the host' 'name its cont
 ok "there is nothing of it to keep" test ! -e none
 refused 1 "no bundle" 'there is no file `nope.evidence`' 'kataloop results' -- nope.evidence
 refused 1 "no bundle, by its path" 'there is no file `./nope`' -- ./nope
-refused 1 "no file, no run, no container" '`nope` is no file and no run; looking for a container' \
+refused 1 "a folder" "reading \`$scratch\`: Is a directory" 'a file that ends in `.evidence`' -- "$scratch"
+refused 2 "a process without a number" '`--pid x` is not a process id' 'the number that `ps` shows' -- --pid x
+refused 1 "no file, no run, no container" '`nope` is neither a file nor a run; looking for a container' \
     'no container of namespace default is called `nope`' -- nope
 refused 1 "the first of two is not there" 'there is no file or run `nope`' 'kataloop results' -- --compare nope "$bundle"
 refused 1 "nor the second" 'there is no file `nope.evidence`' -- --compare "$bundle" nope.evidence
@@ -80,7 +82,11 @@ refused 2 "one bundle" "two are compared, and \`$bundle\` is one" '--compare [A 
 refused 2 "one run" 'two are compared, and `latest` is one' -- --compare latest
 cd "$scratch/empty" || exit
 refused 1 "no bundle, no project" 'there is no file `nope.evidence`' -- nope.evidence
-refused 2 "no anything" '`nope` is no file and no run; looking for a container' 'there is no kataloop.yaml' -- nope
+refused 2 "no anything" '`nope` is neither a file nor a run; looking for a container' 'there is no kataloop.yaml' -- nope
+
+printf '#!/bin/sh\nexit 127\n' >"$scratch/bin/ctr"
+refused 1 "no containerd" 'here has no `ctr`, which comes with containerd' '`kataloop doctor` shows' \
+    -- -f "$scratch/project/kataloop.yaml" nope
 
 # A bundle that came by mail.
 sed 's/$/\r/' "$bundle" >mailed.evidence

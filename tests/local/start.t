@@ -18,6 +18,9 @@ has "and plans the loop" "$out" "workflow loop" "on dev" "build agent" "restart 
 run "$kataloop" plan steps
 exits "so is its other workflow" 0
 has "which is the loop written out" "$out" "inject guest" "container busybox" "checkpoint"
+run "$kataloop" doctor elsewhere
+exits "a host that is not in it" 2
+has "is said, with those that are" "$err" 'has no host `elsewhere`' 'it has: dev'
 echo mine >kataloop.yaml
 run "$kataloop" init --host other
 exits "a file that is there" 2
@@ -48,6 +51,43 @@ has "which is said, with what to do" "$err" "connecting to 127.0.0.1 port 1: Con
 run "$kataloop" results show
 has "the run is kept" "$out" "outcome   unreachable" "error     connecting to"
 ok "and is not said to have left anything" not grep -q "left things" <<<"$out"
+
+# --- wrong words, and what is not there yet
+mkdir "$scratch/nothing"
+cd "$scratch/nothing" || exit
+run "$kataloop"
+exits "no verb" 2
+has "is said, with where they are" "$err" "no verb was given" '`kataloop -h` lists the verbs'
+run "$kataloop" --json run
+exits "an option before the verb" 2
+has "is told where it stands" "$err" '`kataloop` has no option `--json`' "options of a verb stand after it"
+run "$kataloop" run
+exits "no workflow file" 2
+has "is said by its place, with what to do" "$err" "there is no kataloop.yaml in \`$scratch/nothing\`" \
+    '`kataloop init` writes one; `-f FILE` names one'
+run "$kataloop" doctor
+has "a verb for a host needs none" "$err" 'without one name a host: `kataloop doctor HOST`'
+run "$kataloop" logs
+has "by its option, where it has one" "$err" '`kataloop logs --host HOST`'
+run "$kataloop" guest exec one -- true
+has "in the verb of two, too" "$err" '`kataloop guest --host HOST`'
+KATALOOP_STATE_DIR=$scratch/nowhere run "$kataloop" results show
+exits "no run" 2
+is "is said without a name" "$err" $'kataloop: there is no run yet\n  `kataloop run` makes one'
+run "$kataloop" results --hots=5
+exits "a wrong option with a value" 2
+is "is one without it" "$err" $'kataloop: `kataloop results` has no option `--hots`\n  did you mean `--host`?'
+run "$kataloop" init extra
+is "a verb without arguments" "$err" \
+    $'kataloop: `kataloop init` takes no argument `extra`\n  usage: kataloop init [OPTIONS]'
+printf 'version: 1\nhosts: {a: local}\nworkflows: {}\n' >kataloop.yaml
+run "$kataloop" plan
+exits "a file without workflows" 2
+has "says what is missing" "$err" 'has no workflow' 'add one to its section `workflows`'
+mkdir "$scratch/removed"
+run sh -c 'cd "$1" && rmdir "$1" && "$0" plan' "$kataloop" "$scratch/removed"
+has "a folder that is gone" "$err" "was this folder removed?"
+cd "$scratch/project" || exit
 
 # --- the schema (`make schema` writes both files again)
 is "config/kataloop.schema.json is the program's" "$("$kataloop" schema)" "$(<"$top/config/kataloop.schema.json")"
@@ -116,7 +156,7 @@ has "says which there are" "$err" 'no completion for `csh`' "bash, zsh and fish"
 # --- help fits the terminal
 on_screen() { script -qec "stty cols $1; $kataloop $2" /dev/null | tr -d '\r'; }
 # shellcheck disable=SC2086 # a verb and an option
-for text in -h 'plan -h'; do
+for text in -h 'plan -h' 'diagnose -h'; do
     is "$text on 50 columns" "$(on_screen 50 "$text" | awk 'length > 50')" ""
     is "$text says the same in a pipe" "$(on_screen 50 "$text" | tr -s ' \n' ' ')" \
         "$("$kataloop" $text | tr -s ' \n' ' ')"

@@ -157,7 +157,8 @@ static void a_run_is_found_by_the_start_of_its_id(void **state)
     cleanup_error struct error err = ERROR_INIT;
     struct store_run run = {0};
     assert_int_equal(store_find_run(f->store, "latest", &run, &err), -1);
-    assert_string_equal(err.message, "there is no run `latest`");
+    assert_string_equal(err.message, "there is no run yet");
+    assert_string_equal(err.hint, "`kataloop run` makes one");
     add_run(f->store, "20260101-000000-aaaa", 1);
     add_run(f->store, "20260102-000000-bbbb", 2);
     add_run(f->store, "20260102-000000-bbbb-longer", 3);
