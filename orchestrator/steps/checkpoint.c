@@ -19,7 +19,8 @@
 static const struct field fields[] = {
     {"leave_running", FIELD_BOOL, FIELD_PRIMARY, "true", NULL, NULL, NULL,
      "the container goes on afterwards"},
-    {"keep", FIELD_BOOL, 0, "false", NULL, NULL, NULL, "leave the images on the host"},
+    {"keep", FIELD_BOOL, 0, "false", NULL, NULL, NULL,
+     "leave the images on the host, or in containerd's store"},
     {"watch", FIELD_BOOL, 0, "true", NULL, NULL, NULL,
      "watch CRIU in the guest, and find out why it hangs or fails"},
     {"follow", FIELD_BOOL, 0, "false", NULL, NULL, NULL, "show CRIU's log as it grows"},
@@ -49,9 +50,16 @@ static void check(const struct plan_step *step, const char *folder, struct diagn
 /* --- its folder on the host --------------------------------------------------------------------
  */
 
+static bool keeps(const struct plan_step *step)
+{
+    return value_get_bool(step->args, "keep", false);
+}
+
 static int undo_folder(struct exec *x, const char *folder, struct error *err)
 {
     cleanup_strv struct strv argv = STRV_INIT;
+    if (x->checkpoint.folder && strcmp(x->checkpoint.folder, folder) == 0)
+        free(steal(&x->checkpoint.folder)); /* nothing is there to restore any more */
     strv_push_all(&argv, "rm", "-rf", "--one-file-system", "--", folder, NULL);
     const struct command cmd = {.argv = &argv, .become = true};
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
@@ -61,7 +69,7 @@ static int undo_folder(struct exec *x, const char *folder, struct error *err)
 static int make_folder(struct exec *x, const struct plan_step *step, char **ret, struct error *err)
 {
     /* One that is to stay has a name that is not looked for among leftovers. */
-    bool keep = value_get_bool(step->args, "keep", false);
+    bool keep = keeps(step);
     cleanup_free char *folder =
         xasprintf("/var/tmp/kataloop-%s%s-%d", keep ? "kept-" : "", x->run_id, x->step);
     if (!keep) {
@@ -339,6 +347,17 @@ static int forget(struct exec *x, const struct run_container *c, struct error *e
     return exec_check_command(x, &cmd, "removing the checkpoint from containerd", &r, err);
 }
 
+/* Where the images are: what takes no folder for them becomes an image of containerd. */
+static int say_kept(const struct attempt *a, const struct checkpoint_figures *figures,
+                    struct error *err)
+{
+    const char *host = transport_name(a->x->host);
+    if (figures->image_bytes > 0)
+        return exec_note(a->x, err, "the images stay in %s on %s", a->folder, host);
+    return exec_note(a->x, err, "the checkpoint stays on %s as an image of containerd, %s%s:...",
+                     host, CHECKPOINT_IMAGE_PREFIX, a->container->name);
+}
+
 /* The client has returned well. */
 static int succeeded(struct attempt *a, struct error *err)
 {
@@ -347,10 +366,8 @@ static int succeeded(struct attempt *a, struct error *err)
     struct checkpoint_figures figures = {.wall = a->time.wall};
     undo_forget(&x->undo, a->criu);
     if (checkpoint_figures_read(x, c, a->folder, a->watch.guest, a->watch.log, &figures, err) < 0 ||
-        forget(x, c, err) < 0 || checkpoint_emit_sample(x, a->step, &figures, err) < 0)
-        return -1;
-    if (value_get_bool(a->step->args, "keep", false) &&
-        exec_note(x, err, "the images stay in %s on %s", a->folder, transport_name(x->host)) < 0)
+        (keeps(a->step) ? say_kept(a, &figures, err) : forget(x, c, err)) < 0 ||
+        checkpoint_emit_sample(x, a->step, &figures, err) < 0)
         return -1;
     bool running = figures.running;
     x->checkpoint.folder = xstrdup(a->folder);

@@ -41,6 +41,10 @@ struct container_client {
     void (*list_namespaces)(struct strv *ret);
 };
 
+/* How containerd calls the image that a checkpoint becomes: this, the task's name, ":" and the time
+ * (its client's Task.Checkpoint). */
+#define CHECKPOINT_IMAGE_PREFIX "containerd.io/checkpoint/"
+
 /* Of a shell: print the state of the task "$2" of namespace "$1", in lower case, as containerd has
  * it; nothing where there is no such task. */
 #define CTR_TASK_STATE                                                                             \

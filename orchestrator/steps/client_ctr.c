@@ -52,7 +52,7 @@ static void forget_checkpoint(const struct run_container *c, struct strv *ret)
 {
     strv_push_all(ret, "sh", "-c",
                   "for i in $(ctr --namespace \"$1\" images ls -q | "
-                  "awk -v n=\"containerd.io/checkpoint/$2:\" 'index($0, n) == 1'); do "
+                  "awk -v n=\"" CHECKPOINT_IMAGE_PREFIX "$2:\" 'index($0, n) == 1'); do "
                   "ctr --namespace \"$1\" images rm \"$i\"; done",
                   "sh", c->space, c->name, NULL);
 }

@@ -17,8 +17,9 @@ YAML
 
 run "$kataloop" run kept
 exits "basic-checkpoint" 0
-folder=$(sed -n 's/.* the images stay in \(.*\) on lab$/\1/p' <<<"$out")
-ok "its images are there, where that is asked for" on_host sh -c "ls '$folder'/images/*.img && rm -r '$folder'"
+image=$(sed -n 's/.* the checkpoint stays on lab as an image of containerd, \(.*\):\.\.\.$/\1/p' <<<"$out")
+ok "its checkpoint is there, where that is asked for" test -n "$image"
+ok "in containerd's store" on_host sh -c "name=\$(ctr images ls -q | grep '^$image:') && ctr images rm \$name"
 
 run "$kataloop" run monitor
 exits "monitor-criu" 0

@@ -16,7 +16,9 @@ cat >>kataloop.yaml <<'YAML'
       - checkpoint: {leave_running: false, stall_after: 40s}
       - run: {command: "for f in /var/tmp/kataloop-*/images/core-1.img; do : >$f; done", become: true}
       - restore: true
-  nothing: {host: lab, steps: [{restore: true}]}
+  nothing:
+    host: lab
+    steps: [{recipe: timed-checkpoint, repeat: 1, warmup: 0, with: {client: ctr, stall_after: 40s}}, {restore: true}]
   silent:
     host: lab
     steps: [{container: busybox, client: ctr, runtime: io.containerd.runc.v2}, {checkpoint: true, counter: /none}]
@@ -39,7 +41,7 @@ run "$kataloop" run ctr
 exits "ctr cannot restore" 1
 has "and says so" "$err" 'ctr does not restore' 'hint: set `client: nerdctl`'
 run "$kataloop" run nothing
-exits "nothing to restore" 1
+exits "nothing to restore, once the images are taken away" 1
 has "is said" "$err" 'no checkpoint of this run is there to restore' 'hint: put a `checkpoint` step before it'
 run "$kataloop" run silent
 exits "a workload that does not count" 1
