@@ -113,9 +113,10 @@ on_host sh -c "mkdir -p $there/big $before && cd $there && truncate -s 24M guest
 ctr=$(on_host sh -c 'command -v ctr')
 is "nothing is there to begin with" "$(traces)" ""
 
-# shellcheck disable=SC2206 # names of kinds, to try some alone
-kinds=(${KINDS:-sync build inject restart container checkpoint evidence restore criu guest run})
-for kind in "${kinds[@]}"; do
+# KINDS: some, to try them alone. What a restore and a CRIU by hand leave is undone in one way,
+# whatever ended them: each is ended once.
+kinds=${KINDS:-sync build inject restart container checkpoint evidence guest run}
+for kind in ${KINDS:-$kinds restore}; do
     begin "$kind"
     kill -INT "$pid"
     ended
@@ -128,7 +129,7 @@ for kind in "${kinds[@]}"; do
     as_before "Ctrl-C in $kind"
 done
 
-for kind in "${kinds[@]}"; do
+for kind in ${KINDS:-$kinds criu}; do
     begin "$kind"
     on_host pkill -KILL -u ubuntu -f '^sshd-session: ubuntu'
     ended
