@@ -58,6 +58,17 @@ is "a dirty journal: inspect knows" "$(json journal) $(json clean)" "dirty false
 cp "$scratch/part2" "$scratch/unclean"
 debugfs -w -R 'set_super_value state 0' "$scratch/unclean" 2>/dev/null
 refuses "one not unmounted" 1 "$scratch/unclean" "cannot be changed (ext4: the file system is not marked clean)"
+debugfs -w -R 'set_super_value state 3' "$scratch/unclean" 2>/dev/null
+refuses "one in which errors were found" 1 "$scratch/unclean" "(ext4: the file system is not marked clean)"
+make_part "$scratch/inline" 8 -O inline_data
+refuses "one with features of its own" 1 "$scratch/inline" "(ext4: it has features that libext2fs does not write)"
+
+# What only a check of the changed copy sees: a file that has more names than there are.
+mkdir "$scratch/damaged"
+cp "$scratch/part2" "$scratch/damaged/image"
+debugfs -w -R 'set_inode_field /etc/hostname links_count 5' "$scratch/damaged/image" 2>/dev/null
+refuses "a damaged one" 1 "$scratch/damaged/image" "the changed file system does not pass e2fsck: "
+is "a damaged one: nothing beside" "$(beside "$scratch/damaged/image")" ""
 
 truncate -s 8M "$scratch/xfs"
 printf XFSB | dd of="$scratch/xfs" conv=notrunc status=none
@@ -112,6 +123,7 @@ says 1 'says which image is in use' rollback "$scratch/none"
 says 2 'no option `--nope`' inject x --nope
 says 2 '`--put` needs a value' inject x --put
 says 2 '`--keep -1`: a number from 0 to 1000' inject x --keep -1
+says 2 '`--keep 1001`: a number from 0 to 1000' inject x --keep 1001
 says 2 'there is no engine `fast`' inspect "$scratch/image" --engine fast
 says 2 'known: auto, ext4, guestfs' inspect "$scratch/image" --engine fast
 says 2 'did you mean `guestfs`?' inspect "$scratch/image" --engine geustfs
@@ -121,6 +133,8 @@ done
 says 2 "the mode must be octal" inject x --put a:/b:0999
 says 2 "a user id needs a group id after it" inject x --put a:/b:0644:1
 says 2 "user and group must be numbers" inject x --put a:/b:0644:root:root
+says 2 "user and group must be numbers" inject x --put a:/b:0644:4294967295:0 # "leave it", to chown(2)
+says 2 "a source and a destination are needed" inject x --put a:/b:0644:1:2:3
 says 2 "are both to become \`/b\`" inject x --put a:/b --put c:/b
 run "$guestimg" inject "$scratch/text" --put "$scratch/text:/b" --json
 exits "a failure as JSON" 1
