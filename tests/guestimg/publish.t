@@ -25,9 +25,12 @@ is "the version kept has them too" "$(sum "$(json kept)")" "$before"
 exec 7<&-
 
 chmod 0640 "$image"
+owner=$(stat -c %u:%g "$image")
+! chown 12:34 "$image" 2>/dev/null || owner=12:34 # only root gives files away
 run inject 2
 exits "again" 0
-is "its mode stays" "$(stat -c %a "$image")" 640
+is "its mode stays, and its owner" "$(stat -c %a:%u:%g "$image")" "640:$owner"
+is "nobody else can hold its lock" "$(stat -c %a "$image.lock")" 600
 
 run "$guestimg" list "$image" --json
 exits "two versions are kept" 0
@@ -74,6 +77,24 @@ exits "one that there is not" 1
 has "is named" "$err" "there is no version \`no-such\` of \`$image\`"
 is "and the image stays" "$(agent)" "agent 4"
 ok "which is whole" clean_image "$image"
+
+# Who comes while another one is at it waits for the lock, which is no link to a file elsewhere.
+exec 8>>"$image.lock"
+flock 8
+"$guestimg" inject "$image" --put "$scratch/agent2:/usr/bin/kata-agent" >/dev/null 8>&- &
+pid=$!
+ok "who comes second waits" wait_for 20 grep -q -- "-> FLOCK .* $pid " /proc/locks
+is "and changes nothing" "$(agent)" "agent 4"
+exec 8>&-
+wait "$pid"
+is "until it is free" "$?, $(agent)" "0, agent 2"
+mkdir "$scratch/linked"
+cp "$image" "$scratch/linked/kata.img"
+ln -s "$scratch/elsewhere" "$scratch/linked/kata.img.lock"
+run "$guestimg" inject "$scratch/linked/kata.img" --put "$scratch/agent1:/etc/x"
+exits "a lock that is a link" 1
+has "is not followed" "$err" "opening the lock \`$scratch/linked/kata.img.lock\`: Too many levels of symbolic links"
+ok "nor is its file made" test ! -e "$scratch/elsewhere"
 
 # Two at once: one after the other.
 echo other >"$scratch/other"
