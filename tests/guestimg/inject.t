@@ -32,9 +32,9 @@ run "$guestimg" inject "$image" --put "$scratch/agent:/usr/bin/kata-agent" --jso
 is "no mode asked for: the one there is right" "$(json changed)" false
 run "$guestimg" inject "$image" --put "$scratch/agent:/usr/bin/kata-agent:0755" --json
 is "another mode is a change" "$(json changed) $(attributes_in "$image" /usr/bin/kata-agent)" "true 0755 12 34"
-run "$guestimg" inject "$image" --put "$scratch/agent:/usr/bin/kata-agent:04755:70000:12" --json
+run "$guestimg" inject "$image" --put "$scratch/agent:/usr/bin/kata-agent:04755:70000:80000" --json
 is "another owner is one, and high ids and set-id bits stay" \
-    "$(json changed) $(attributes_in "$image" /usr/bin/kata-agent)" "true 04755 70000 12"
+    "$(json changed) $(attributes_in "$image" /usr/bin/kata-agent)" "true 04755 70000 80000"
 
 echo small >"$scratch/small"
 run "$guestimg" inject "$image" --put "$scratch/small:/opt/a b/deep/er/name with \"quotes\"" --json
@@ -104,12 +104,15 @@ exits "an ext4 without extents" 0
 ok "is clean" e2fsck -fn "$scratch/blocks"
 is "and holds it" "$(debugfs -R 'cat /etc/new' "$scratch/blocks" 2>/dev/null | sha256sum | cut -d ' ' -f 1)" "$(sum "$scratch/agent")"
 
-# Hundreds of names make the folder grow.
-run bash -c 'for i in $(seq 300); do printf "%s\n" --put "$1:/many/a-name-that-takes-some-room-in-the-folder-$i"; done |
-    xargs -d "\n" "$2" inject "$3" --json' - "$scratch/empty" "$guestimg" "$image"
-exits "three hundred files" 0
-is "are all there" "$(in_image "$image" 'ls -p /many' | grep -c a-name)" 300
-ok "in a folder that is whole" clean_image "$image"
+# Hundreds of names make a folder grow, whether they are files or folders.
+# shellcheck disable=SC2016 # for that shell
+run bash -c 'name=a-name-that-takes-some-room-in-the-folder
+    for i in $(seq 300); do printf "%s\n" --put "$1:/many/$name-$i"; done >"$4"
+    for i in $(seq 100); do printf "%s\n" --put "$1:/deep/$name-$i/file"; done >>"$4"
+    xargs -d "\n" "$2" inject "$3" --json <"$4"' - "$scratch/empty" "$guestimg" "$image" "$scratch/puts"
+exits "four hundred files" 0
+is "are all there" "$(in_image "$image" 'ls -p /many' | grep -c a-name) $(in_image "$image" 'ls -p /deep' | grep -c a-name)" "300 100"
+ok "in folders that are whole" clean_image "$image"
 
 run "$guestimg" inspect "$image" --json
 exits "inspect" 0

@@ -25,6 +25,7 @@ for verb in inject inspect list rollback cat; do
     run "$guestimg" "$verb" -h
     exits "help of $verb" 0
     mapfile -t its < <(grep -o -e '--[a-z]*' <<<"$out" | sort -u)
+    ok "help of $verb: it has options" test "${#its[@]}" -gt 0
     for option in "${its[@]}"; do
         run "$guestimg" "$verb" "$option=x" -h
         ok "$verb knows $option" not grep -q "has no option" <<<"$err"
@@ -62,6 +63,8 @@ done
 run "$guestimg" cat "$image" /none
 exits "cat of what is not there" 1
 has "is said" "$err" 'there is no `/none` in the image'
+run "$guestimg" cat "$image" $'/no\e[2Jne'
+is "without what would steer a terminal" "$err" 'guestimg: there is no `/none` in the image'
 run "$guestimg" cat "$image" /usr/name
 is "a link to a file is shown" "$status$out" 0guest
 
