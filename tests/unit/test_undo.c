@@ -92,6 +92,16 @@ static void what_is_gone_is_not_undone_again(void **state)
     assert_string_equal(strbuf_str(&undone), "first\nstubborn\n");
 }
 
+/* A pass undoes what it has made, and leaves what was there before it. */
+static void what_lies_below_the_mark_stays(void **state)
+{
+    struct exec *x = *state;
+    cleanup_error struct error err = ERROR_INIT;
+    assert_int_equal(undo_back_to(x, &x->undo, 1, false, &err), 0);
+    assert_string_equal(strbuf_str(&undone), "last\nstubborn\n");
+    assert_int_equal(undo_pending(&x->undo), 1);
+}
+
 static void what_is_given_up_is_told_thing_by_thing(void **state)
 {
     struct exec *x = *state;
@@ -110,6 +120,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_does_not_go_stays_on_the_stack),
         TEST(what_is_gone_is_not_undone_again),
+        TEST(what_lies_below_the_mark_stays),
         TEST(what_is_given_up_is_told_thing_by_thing),
     };
     return cmocka_run_group_tests_name("undo", tests, NULL, NULL);

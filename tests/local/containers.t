@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# Containers of a run, with a client that only keeps notes: each pass takes its own away, a failure too,
+# what does not go is taken away by the next run, and nothing of anybody else is.
+. "$(dirname "$0")/../e2e/lib.sh"
+
+export HOME=$scratch BOX=$scratch/box NOTES=$scratch/notes PATH=$scratch/bin:$PATH
+mkdir -p "$BOX" "$scratch/bin" "$scratch/project/recipes"
+cd "$scratch/project" || exit
+
+# A container is a file of $BOX, with the run's label in it. While $NOTES/stuck is there none goes.
+mkdir "$NOTES"
+cat >"$scratch/bin/ctr" <<'SH'
+#!/bin/sh
+case "$*" in
+'namespaces ls -q') echo default ;;
+*' containers ls -q labels.'*) cd "$BOX" && grep -lxF -e "${*##*==}" -- * 2>/dev/null || : ;;
+*' containers ls -q id=='*) cd "$BOX" && ls -- "${*##*==}" 2>/dev/null || : ;;
+*' tasks ls') cd "$BOX" && for name in *; do echo "$name 1 RUNNING"; done ;;
+*' run --detach '*)
+    while [ "$1" != --label ]; do shift; done
+    echo "${2#*=}" >"$BOX/$4" && echo "made ${4##*-}" >>"$NOTES/all"
+    ;;
+*' containers rm '*)
+    [ ! -e "$NOTES/stuck" ] || { echo "it does not go" >&2 && exit 1; }
+    while [ $# -gt 1 ]; do shift; done
+    rm "$BOX/$1" && echo "removed ${1##*-}" >>"$NOTES/all"
+    ;;
+esac
+SH
+printf '#!/bin/sh\n' >"$scratch/bin/nerdctl"
+chmod +x "$scratch"/bin/*
+
+container='container: {image: box, client: ctr, runtime: io.containerd.runc.v2}'
+# workflow STEP…: the file with these steps.
+workflow() {
+    cat >kataloop.yaml <<YAML
+version: 1
+hosts: {here: {ssh: local, workspace: $scratch, become: none}}
+workflows:
+  w:
+    host: here
+    steps:
+YAML
+    printf '      - %s\n' "$@" >>kataloop.yaml
+    : >"$NOTES/all"
+}
+noted() { paste -sd , "$NOTES/all"; }
+left() { ls "$BOX"; }
+
+cat >recipes/twice.yaml <<YAML
+version: 1
+help: a container for each sample
+repeat: 2
+measure:
+  - $container
+YAML
+workflow "$container" 'recipe: twice' 'run: echo "ran" >>"$NOTES/all"'
+run "$kataloop" run
+exits "a run with a container, and two passes" 0
+is "each pass takes away its own, the end what is left" "$(noted)" "made 1,made 2,removed 2,made 3,removed 3,ran,removed 1"
+is "nothing is left" "$(left)" ""
+
+workflow "$container" "$container" 'run: exit 7'
+run "$kataloop" run
+exits "a run that fails" 1
+is "takes away what it made, the youngest first" "$(noted)" "made 1,made 2,removed 2,removed 1"
+has "and says so" "$out" "undone: container kataloop-"
+
+workflow "$container" 'run: echo "runs" >>"$NOTES/all"; sleep 300'
+"$kataloop" run >"$scratch/said" 2>&1 &
+pid=$!
+ok "a run is in its middle" wait_for 20 grep -q runs "$NOTES/all"
+kill -INT "$pid"
+wait "$pid"
+is "Ctrl-C ends it" $? 130
+is "and it takes away what it made all the same" "$(noted)" "made 1,runs,removed 1"
+
+# --- what does not go -----------------------------------------------------------------------------
+
+touch "$NOTES/stuck"
+workflow "$container"
+run "$kataloop" run
+exits "a container that does not go" 1
+name=$(left) id=$(left | sed 's/^kataloop-//; s/-1$//')
+has "is named" "$err" "taking away container $name: removing the container: " "it does not go"
+run "$kataloop" results show "$id"
+has "which the results say too" "$out" "left things"
+workflow 'run: "true"'
+run "$kataloop" run
+exits "the next run" 0
+has "tries again, and says that it stays" "$out" "what run $id has left stays until the next run: " "it does not go"
+is "it does" "$(left)" "$name"
+rm "$NOTES/stuck"
+
+# Others have given theirs that label, or a name much like it; and there are folders.
+echo "$id" >"$BOX/web"
+echo other >"$BOX/kataloop-$id-other"
+echo "$id" >"$BOX/my-kataloop-$id-1"
+theirs=$(left | grep -vxF "$name")
+mkdir "/tmp/kataloop-$id-8" "/tmp/my-kataloop-$id-8" "$scratch/elsewhere"
+touch "/tmp/kataloop-$id-8/images" "$scratch/elsewhere/file"
+ln -s "$scratch/elsewhere" "/tmp/kataloop-$id-9"
+run "$kataloop" run
+exits "the run after that" 0
+has "takes it away" "$out" "took away what run $id had left"
+is "and nobody else's" "$(left)" "$theirs"
+is "its folder too, and no other" "$(ls -d "/tmp/kataloop-$id-"* "/tmp/my-kataloop-$id-"* "$scratch/elsewhere/file")" \
+    "/tmp/kataloop-$id-9
+/tmp/my-kataloop-$id-8
+$scratch/elsewhere/file"
+rm -r "/tmp/kataloop-$id-9" "/tmp/my-kataloop-$id-8"
+run "$kataloop" results show "$id"
+ok "after which nothing is left to take" not grep -q "left things" <<<"$out"
+
+# What stands in the store for a run's id goes into commands for root: only such ids do.
+python3 -c 'import sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as db:
+    db.execute("UPDATE runs SET id = ?, dirty = 1 WHERE id = ?", ("no/../id", sys.argv[2]))' \
+    "$KATALOOP_STATE_DIR/kataloop.db" "$id"
+run "$kataloop" run
+exits "an id that is none" 0
+has "is looked for nowhere" "$out" 'what run no/../id has left stays until the next run: `no/../id` is no run'
