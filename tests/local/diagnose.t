@@ -6,11 +6,12 @@
 bundle=$top/tests/bundles/traced.strace.evidence
 mkdir "$scratch/bin" "$scratch/empty" "$scratch/project"
 export HOME=$scratch PATH=$scratch/bin:$PATH
-# One container, which has no virtual machine.
+# Two containers, which have no virtual machine; the second is called web.
 cat >"$scratch/bin/ctr" <<'SH'
 #!/bin/sh
 case "$*" in
-*" ls -q") echo 5b1a2c ;;
+*" ls -q") printf '%s\n' 5b1a2c 5b1a2c99 ;;
+*" ls "*'=="web"'*) echo 5b1a2c99 ;;
 *" ls "*) ;;
 *info*) echo '{"Runtime":{"Name":"io.containerd.runc.v2"}}' ;;
 esac
@@ -25,6 +26,10 @@ workflows:
 YAML
 run "$kataloop" run
 exits "a run that keeps evidence" 0
+kept=$KATALOOP_STATE_DIR/runs/latest
+is "what is kept is its owner's alone" \
+    "$(stat -c %a "$KATALOOP_STATE_DIR/kataloop.db" "$kept/" "$kept/artifacts" "$kept/artifacts/hung.evidence" | paste -sd ' ')" \
+    "600 700 700 600"
 
 # refused STATUS NAME PART… -- ARGUMENT…
 refused() {
@@ -39,6 +44,14 @@ refused() {
     exits "$name" "$wanted"
     has "$name: said" "$err" "${parts[@]}"
 }
+
+# What a word means of a container: its id, its name, the start of an id, in this order.
+for words in '5b1a2c 5b1a2c' 'web 5b1a2c99' '5b1a2c9 5b1a2c99'; do
+    run "$kataloop" guest exec --json "${words% *}" -- true
+    has "${words% *} is a container" "$out" "\"container\":\"${words#* }\""
+done
+refused 1 "the start of two" 'more than one container of namespace default is called `5b1a`' 'give more of the id' -- 5b1a
+refused 1 "a name that would end a filter" 'no container of namespace default is called `web"`' -- 'web"'
 
 # Options of other forms.
 refused 2 "-o with a bundle" '`diagnose BUNDLE` has no option `--output`' '`CONTAINER`, `RUN`, `--pid PID`' \
@@ -66,6 +79,37 @@ run "$kataloop" diagnose --pid $$ -o own
 exits "a process of this machine" 0
 has "is looked at, and kept" "$(<own)" "target $$"
 is "for nobody else's eyes" "$(stat -c %a own)" 600
+
+# Files of a run are called as the step says, and lie in its folder. saves COMMAND NAME…: a run.
+saves() {
+    { sed '/^workflows/,$d' kataloop.yaml && printf 'workflows:\n  w:\n    host: here\n    steps:\n' &&
+        printf '      - {guest: %s, container: 5b1a2c, save: %s}\n' "$@"; } >saves.yaml
+    run "$kataloop" run -f saves.yaml
+}
+saves 'echo one' words 'echo two' words
+exits "two files of one name" 0
+is "are two files" "$(cat "$kept"/artifacts/words "$kept"/artifacts/2-words)" $'one\ntwo'
+for name in ../out /out .out '""'; do
+    saves 'echo one' "$name"
+    exits "a file called $name" 1
+    has "is refused" "$err" "is no name for an artifact"
+done
+is "and not written" "$(find "$kept/" -name "*out")" ""
+rm saves.yaml
+
+# Which of several hosts, where none is named: that of the workflow that would run.
+cat >several.yaml <<YAML
+version: 1
+hosts:
+  away: {ssh: nobody@127.0.0.1:1}
+  here: {ssh: local, workspace: $scratch, become: none}
+default: w
+workflows: {v: {host: away, steps: [run: "true"]}, w: {host: here, steps: [run: "true"]}}
+YAML
+run "$kataloop" diagnose --pid $$ -f several.yaml
+exits "the host of the default workflow" 0
+run "$kataloop" diagnose --pid $$ -f several.yaml --host away
+exits "or the one that is named" 5
 
 # What is not there.
 refused 1 "no process" 'there is no process 99999999 on the host' 'name its container' -- --pid 99999999 -o none

@@ -19,6 +19,7 @@ builds:
   killed: {dir: src, run: "echo 'x.c:1:2: error: so far' >&2; kill -KILL \$\$"}
   none: {dir: src, run: "true", output: nothing}
   cargo: {dir: src, run: cargo build}
+  shaky: {dir: src, run: "[ -e made ] || echo >made; echo tried; test ! -e $scratch/fails", output: made}
 workflows:
   w:
     host: here
@@ -133,6 +134,38 @@ rm src/link
 run "$kataloop" run
 has "what stays there is none" "$out" "0 of 1 files sent" "[2] build agent: skipped"
 
+# A run that was cut off behind what a step has changed, before that was noted: what follows is done.
+# forget KIND: the notes of steps of that kind.
+forget() {
+    python3 -c 'import sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as db:
+    db.execute("DELETE FROM state WHERE key LIKE ?", ("% here " + sys.argv[2] + " %",))' \
+        "$KATALOOP_STATE_DIR/kataloop.db" "$1"
+}
+workflow 'build: agent'
+"$kataloop" run >/dev/null 2>&1
+for word in five six; do
+    echo $word >src/a
+    cp -p src/a "$work/src/a"
+    forget sync
+    run "$kataloop" run
+    has "what had been sent by then is built" "$out" "0 of 1 files sent" "  built"
+    is "as it is" "$(cat "$work/src/out")" $word
+done
+
+# A step that has failed is done again, whatever was before.
+workflow 'build: shaky'
+"$kataloop" run >/dev/null 2>&1
+run "$kataloop" run
+has "a build that went well is left out" "$out" "build shaky: skipped"
+touch "$scratch/fails"
+run "$kataloop" run --force
+exits "it fails" 1
+rm "$scratch/fails"
+run "$kataloop" run
+exits "and then does not" 0
+has "it is done again, though all is as it was" "$out" "  tried"
+
 # Failures.
 workflow 'build: bad' 'run: echo never'
 run "$kataloop" run
@@ -240,6 +273,16 @@ kill -HUP "$pid"
 kill "$(<"$work/pid")"
 wait "$pid"
 is "behind nohup it is no end" $? 0
+
+# What whoever starts kataloop has ignored is not ignored by what it starts.
+for signal in HUP PIPE; do
+    workflow "run: \"kill -$signal \$\$; echo unharmed\""
+    # shellcheck disable=SC2016 # for that shell
+    run bash -c 'trap "" "$1" && exec "$2" run' - $signal "$kataloop"
+    exits "a command that SIG$signal ends" 1
+    has "is ended by it" "$err" "ended by SIG$signal"
+done
+workflow "run: \"sleep 300 & echo \$! > $work/pid; wait\""
 
 # A death: the store knows, and the next run is none the worse for it.
 rm "$work/pid"
