@@ -35,7 +35,7 @@ refused() {
     exits "$name: the step failed" 1
     has "$name: says the cause and the next step" "$err" "$@"
     is "$name: the image is as it was" "$(sha256sum "$image" 2>&1)" "$before"
-    is "$name: no copy is left" "$(find . -name '*.kept-*' -o -name '*.new*' -o -name '*.tmp*')" ""
+    is "$name: no copy is left" "$(find . -name '*.kept-*' -o -name '*.guestimg-*')" ""
 }
 
 refused "no image" absent.img tool 'error: inject guest: opening the image' \
@@ -52,6 +52,25 @@ inject small.img tool
 exits "one that fits" 0
 has "is put in place" "$out" 'changed, checked and put in place'
 is "and is in it" "$(debugfs -R 'cat /bin/tool' small.img 2>/dev/null)" tool
+
+# --- what a workflow file says of a file and of an image comes to it ---------------------------------------
+cp small.img own.img
+cat >kataloop.yaml <<YAML
+version: 1
+hosts: {here: {ssh: local, workspace: $scratch, become: none}}
+images: {guest: {path: own.img, engine: ext4, keep: 1}}
+workflows:
+  w:
+    host: here
+    steps:
+      - inject: {image: guest, files: [{from: ./tool, to: /bin/own, mode: "4750", owner: "12:34"}]}
+      - inject: {image: guest, files: [{from: ./tool, to: /bin/other}]}
+YAML
+run "$kataloop" run
+exits "a file with a mode and an owner" 0
+is "has both" "$(debugfs -R 'stat /bin/own' own.img 2>/dev/null | grep -oE 'Mode: +[0-9]+|User: +[0-9]+|Group: +[0-9]+' | tr -s ' ' | paste -sd ' ')" \
+    "Mode: 04750 User: 12 Group: 34"
+is "and no more versions stay than are to be kept" "$(find . -name 'own.img.kept-*' | wc -l)" 1
 
 # --- two changes of one image: each is known by itself, and left out once nothing changes any more -----
 cat >kataloop.yaml <<YAML
