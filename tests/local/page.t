@@ -69,13 +69,15 @@ has "are those of the unit and the time that were asked for" "$out" \
 ok "and no others" not grep -q 'before\|behind' <<<"$out"
 
 cd "$top" || exit
-dead=''
+dead='' links=0
 while IFS=: read -r file link; do
+    links=$((links + 1))
     target=$(dirname "$file")/${link%%#*}
     [ -e "$target" ] || dead+="$file: $link"$'\n'
-done < <(git ls-files '*.md' | xargs grep -oE '\]\([^)]+\)' |
+done < <(grep -roHE --include='*.md' '\]\([^)]+\)' README.md docs tests |
     sed -E 's/\]\((.*)\)$/\1/' | grep -v '://')
 is "every link leads somewhere" "$dead" ""
+ok "and there are some" test "$links" -gt 0
 for recipe in recipes/*.yaml; do
     name=$(basename "$recipe" .yaml)
     has "recipe $name is in the guide" "$(<docs/guide/workflows.md)" "\`$name\`"

@@ -170,6 +170,7 @@ has "names the nearest" "$err" 'there is no verb `lgos`' 'did you mean `kataloop
 # --- the manual
 verbs=$("$kataloop" -h | sed -n '/^verbs:/,/^$/s/^  \([a-z]*\) .*/\1/p')
 manual=$("$kataloop" __man verbs)
+ok "help lists the verbs" test "$(wc -w <<<"$verbs")" -gt 5
 for verb in $verbs; do has "the manual has $verb" "$manual" "## $verb"; done
 not_hidden() { ! grep -q __man <<<"$1"; }
 ok "and no hidden verb" not_hidden "$manual$("$kataloop" -h)"
