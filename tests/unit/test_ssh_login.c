@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -310,19 +311,25 @@ static void an_encrypted_key_without_a_terminal_is_said(void **state)
                                  "add it to the agent (`ssh-add`)"));
 }
 
+/* An agent with the key `stranger`, and with `key` behind it (NULL: none). */
+static pid_t start_agent(const char *socket_path, const char *key)
+{
+    cleanup_free char *variable = xasprintf("SSH_AUTH_SOCK=%s", socket_path);
+    cleanup_free char *stranger = in_place(&place, "stranger");
+    cleanup_free char *started = output_of("ssh-agent", "-a", socket_path, NULL);
+    const char *at = strstr(started, "SSH_AGENT_PID=");
+    assert_non_null(at);
+    free(output_of("env", variable, "ssh-add", "-q", stranger, key, NULL));
+    return (pid_t)strtol(at + strlen("SSH_AGENT_PID="), NULL, 10);
+}
+
 static void keys_of_the_agent_log_in(void **state)
 {
     (void)state;
     NEEDS_SSHD();
     cleanup_free char *socket_path = in_place(&place, "agent");
-    cleanup_free char *variable = xasprintf("SSH_AUTH_SOCK=%s", socket_path);
-    cleanup_free char *stranger = in_place(&place, "stranger");
     cleanup_free char *key = in_place(&place, "ecdsa");
-    cleanup_free char *started = output_of("ssh-agent", "-a", socket_path, NULL);
-    const char *at = strstr(started, "SSH_AGENT_PID=");
-    assert_non_null(at);
-    pid_t agent = (pid_t)strtol(at + strlen("SSH_AGENT_PID="), NULL, 10);
-    free(output_of("env", variable, "ssh-add", "-q", stranger, key, NULL));
+    pid_t agent = start_agent(socket_path, key);
     cleanup_free char *config = config_with("none", socket_path);
     cleanup_error struct error err = ERROR_INIT;
     int result = reach((struct host_spec){.ssh_config = config}, &err);
@@ -336,8 +343,37 @@ static void keys_of_the_agent_log_in(void **state)
     reaches((struct host_spec){.ssh_config = next});
 }
 
+static void a_named_key_is_tried_before_the_agents(void **state)
+{
+    (void)state;
+    NEEDS_SSHD();
+    cleanup_free char *socket_path = in_place(&place, "second-agent");
+    cleanup_free char *named = in_place(&place, "other");
+    cleanup_free char *config = config_with("none", socket_path);
+    cleanup_free char *tried = xasprintf("(tried: %s, agent's `stranger`)", named);
+    cleanup_error struct error err = ERROR_INIT;
+    pid_t agent = start_agent(socket_path, NULL);
+    int result = reach((struct host_spec){.ssh_config = config, .identity = named}, &err);
+    kill(agent, SIGTERM);
+    assert_int_equal(result, -1);
+    assert_non_null(strstr(err.message, tried));
+}
+
 /* --- host keys ---------------------------------------------------------------------------------
  */
+
+/* A configuration for `main` with these lines, and files of known host keys by these names. */
+static char *config_for_keys(const char *lines, const char *users, const char *global)
+{
+    cleanup_free char *text =
+        xasprintf("Host main\n HostName 127.0.0.1\n Port %d\n%s"
+                  "Host *\n IdentityAgent none\n IdentityFile %s/ed25519\n"
+                  " GlobalKnownHostsFile %s/%s\n UserKnownHostsFile %s/%s\n",
+                  place.main.port, lines, place.folder, place.folder, global, place.folder, users);
+    char *path = in_place(&place, "config-for-keys");
+    write_text(path, text);
+    return path;
+}
 
 static void an_unknown_host_key_is_refused_when_strict(void **state)
 {
@@ -355,6 +391,19 @@ static void an_unknown_host_key_is_refused_when_strict(void **state)
     assert_int_equal(access(known, F_OK), -1);
 }
 
+static void strict_asks_nobody(void **state)
+{
+    (void)state;
+    NEEDS_SSHD();
+    cleanup_free char *known = in_place(&place, "known");
+    write_text(known, "");
+    struct host_spec spec = {.host_key_policy = HOST_KEY_STRICT};
+    cleanup_strbuf struct strbuf said = STRBUF_INIT;
+    assert_int_equal(at_a_terminal(reach_and_say, &spec, NULL, NULL, &said), 5);
+    assert_non_null(strstr(said.data, "the host key of 127.0.0.1 is not known"));
+    assert_null(strstr(said.data, "[yes/no]"));
+}
+
 static void accept_new_writes_it_down(void **state)
 {
     (void)state;
@@ -370,6 +419,9 @@ static void accept_new_writes_it_down(void **state)
     /* The rest is the key file, less its comment. */
     const char *written = line + strlen(start);
     assert_int_equal(strncmp(written, key, strlen(written) - 1), 0);
+    struct stat st;
+    assert_int_equal(stat(known, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
     spec.host_key_policy = HOST_KEY_STRICT;
     reaches(spec);
 }
@@ -551,6 +603,75 @@ static void a_revoked_host_key_is_refused(void **state)
     refuses((struct host_spec){0}, message, NULL);
 }
 
+/* Where ssh_config says so the host is known by that name, without a port. */
+static void a_host_is_known_by_its_alias(void **state)
+{
+    (void)state;
+    NEEDS_SSHD();
+    cleanup_free char *known = in_place(&place, "known");
+    cleanup_free char *config = config_for_keys(" HostKeyAlias machine\n", "known", "none");
+    const struct host_spec spec = {.ssh_config = config, .host_key_policy = HOST_KEY_STRICT};
+    cleanup_free char *key_file = in_place(&place, "host.pub");
+    cleanup_free char *other_file = in_place(&place, "other.pub");
+    cleanup_free char *key = text_of(key_file);
+    cleanup_free char *other = text_of(other_file);
+    cleanup_free char *right =
+        xasprintf("[127.0.0.1]:%d %smachine %s", place.main.port, other, key);
+    write_text(known, right);
+    reaches(spec);
+    cleanup_free char *wrong =
+        xasprintf("[127.0.0.1]:%d %smachine %s", place.main.port, key, other);
+    write_text(known, wrong);
+    cleanup_error struct error err = ERROR_INIT;
+    assert_int_equal(reach(spec, &err), -1);
+    assert_non_null(strstr(err.message, "the host key of machine has CHANGED"));
+    cleanup_free char *hint = xasprintf("ssh-keygen -R 'machine' -f '%s'", known);
+    assert_non_null(strstr(err.hint, hint));
+}
+
+/* Those of the machine count too; a new one goes to the user's. */
+static void hosts_known_to_the_whole_machine_are_known(void **state)
+{
+    (void)state;
+    NEEDS_SSHD();
+    cleanup_free char *config = config_for_keys("", "users", "known");
+    reaches((struct host_spec){.ssh_config = config, .host_key_policy = HOST_KEY_STRICT});
+    cleanup_free char *known = in_place(&place, "known");
+    cleanup_free char *users = in_place(&place, "users");
+    assert_int_equal(access(users, F_OK), -1);
+    write_text(known, "");
+    reaches((struct host_spec){.ssh_config = config, .host_key_policy = HOST_KEY_ACCEPT_NEW});
+    cleanup_free char *text = text_of(known);
+    assert_string_equal(text, "");
+    assert_int_equal(access(users, F_OK), 0);
+}
+
+/* Of the keys that a host has it is asked for the one that is known, whichever that is. */
+static void a_host_of_several_keys_is_known_by_any(void **state)
+{
+    (void)state;
+    NEEDS_SSHD();
+    static const char *const keys[] = {"host.pub", "ecdsa.pub"};
+    cleanup_free char *both = xasprintf("host\nHostKey %s/ecdsa", place.folder);
+    cleanup_free char *known = in_place(&place, "known");
+    struct sshd server = {0};
+    sshd_start(&place, &server, both);
+    cleanup_free char *destination = xasprintf("127.0.0.1:%d", server.port);
+    cleanup_error struct error err = ERROR_INIT;
+    for (size_t i = 0; i < ARRAY_SIZE(keys) && !err.message; i++) {
+        cleanup_free char *file = in_place(&place, keys[i]);
+        cleanup_free char *key = text_of(file);
+        cleanup_free char *line = xasprintf("[127.0.0.1]:%d %s", server.port, key);
+        write_text(known, line);
+        (void)reach((struct host_spec){.destination = destination, /* what it says is told below */
+                                       .host_key_policy = HOST_KEY_STRICT},
+                    &err);
+    }
+    sshd_stop(&server);
+    if (err.message)
+        fail_msg("%s", err.message);
+}
+
 static void hashed_names_are_understood(void **state)
 {
     (void)state;
@@ -598,6 +719,46 @@ static void a_jump_host_that_does_not_answer_is_named(void **state)
     refuses((struct host_spec){.destination = "behind", .ssh_config = config},
             "jumping through gate: connecting to 127.0.0.1 port 1: Connection refused",
             "is sshd running there, and is the port right?");
+}
+
+/* "a,b,c": through a, then b, then c. */
+static void several_jumps_go_in_their_order(void **state)
+{
+    (void)state;
+    NEEDS_SSHD();
+    cleanup_free char *config = in_place(&place, "several-jumps");
+    cleanup_free char *text =
+        xasprintf("Host main third broken\n HostName 127.0.0.1\n Port %d\n"
+                  "Host behind\n HostName 127.0.0.1\n Port %d\n"
+                  "Host gone\n HostName 127.0.0.1\n Port 1\n"
+                  "Host third\n ProxyJump main,behind,main\nHost broken\n ProxyJump gone,main\n"
+                  "Host *\n IdentityAgent none\n IdentityFile %s/ed25519\n"
+                  " UserKnownHostsFile %s/known\n",
+                  place.main.port, place.behind.port, place.folder, place.folder);
+    write_text(config, text);
+    reaches((struct host_spec){.destination = "third", .ssh_config = config});
+    refuses((struct host_spec){.destination = "broken", .ssh_config = config},
+            "jumping through main: jumping through gone: connecting to 127.0.0.1 port 1: "
+            "Connection refused",
+            NULL);
+}
+
+static void jumps_in_a_circle_have_an_end(void **state)
+{
+    (void)state;
+    NEEDS_SSHD();
+    cleanup_free char *config = in_place(&place, "circle");
+    write_text(config, "Host one\n HostName 127.0.0.1\n ProxyJump other\n"
+                       "Host other\n HostName 127.0.0.1\n ProxyJump one\n");
+    cleanup_error struct error err = ERROR_INIT;
+    const struct host_spec spec = {.destination = "one", .ssh_config = config};
+    assert_int_equal(reach(spec, &err), -1);
+    assert_int_equal(err.code, ERR_USAGE);
+    assert_non_null(strstr(err.message, "jumping through one: more than 8 jumps to 127.0.0.1"));
+    int jumps = 0;
+    for (const char *p = err.message; (p = strstr(p, "jumping through ")); p++)
+        jumps++;
+    assert_int_equal(jumps, 8);
 }
 
 /* --- no answer ---------------------------------------------------------------------------------
@@ -702,7 +863,9 @@ int main(void)
         TEST(a_wrong_passphrase_is_asked_for_three_times),
         TEST(an_encrypted_key_without_a_terminal_is_said),
         TEST(keys_of_the_agent_log_in),
+        TEST(a_named_key_is_tried_before_the_agents),
         TEST(an_unknown_host_key_is_refused_when_strict),
+        TEST(strict_asks_nobody),
         TEST(accept_new_writes_it_down),
         TEST(a_file_without_a_last_line_end_is_added_to_whole),
         TEST(asked_about_an_unknown_one_yes_goes_on),
@@ -714,10 +877,15 @@ int main(void)
         TEST(another_kind_of_key_is_a_changed_one_too),
         TEST(a_line_without_a_port_makes_no_other_port_a_changed_one),
         TEST(a_revoked_host_key_is_refused),
+        TEST(a_host_is_known_by_its_alias),
+        TEST(hosts_known_to_the_whole_machine_are_known),
+        TEST(a_host_of_several_keys_is_known_by_any),
         TEST(hashed_names_are_understood),
         TEST(a_jump_goes_through_another_host),
         TEST(a_jump_that_leads_nowhere_is_said),
         TEST(a_jump_host_that_does_not_answer_is_named),
+        TEST(several_jumps_go_in_their_order),
+        TEST(jumps_in_a_circle_have_an_end),
         TEST(a_refused_connection_is_said),
         TEST(a_host_that_does_not_exist_is_said),
         TEST(a_destination_that_is_an_option_is_refused),
