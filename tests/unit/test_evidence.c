@@ -245,6 +245,79 @@ static void secrets_in_the_journal_are_hidden(void **state)
     assert_int_equal(fs_remove_tree(folder, &err), 0);
 }
 
+/* By what a variable is called, and by what stands in it. */
+static void every_name_of_a_secret_is_known(void **state)
+{
+    (void)state;
+    static char *const environment[] = {"PATH=/bin",
+                                        "OLDPWD=/seen",
+                                        "GITHUB_PAT=hush",
+                                        "DB_PW=hush",
+                                        "DB_PWD=hush",
+                                        "pwdfile=hush",
+                                        "PassPhrase=hush",
+                                        "HTTP_AUTH=hush",
+                                        "bearer=hush",
+                                        "Jwt=hush",
+                                        "SESSION_COOKIE=hush",
+                                        "SIGNATURE=hush",
+                                        "SAS_SIGNATURE_V2=hush",
+                                        "privatedata=hush",
+                                        "CREDS=hush",
+                                        "A={'secret': 'hush'}",
+                                        "B=user=u pass=hush",
+                                        "C=passwd:hush",
+                                        "D=x pwd=hush",
+                                        "E=http://h/?api_key=hush",
+                                        "F=-----BEGIN OPENSSH PRIVATE KEY-----\nhush",
+                                        "G=Cookie: id=hush",
+                                        "H=Bearer hush",
+                                        "I=proxy-authorization: hush",
+                                        NULL};
+    static char *const arguments[] = {"sh",          "-c",   "kill -STOP $$; :", "--api-key",
+                                      "hush",        "seen", "--Auth-Token",     "hush",
+                                      "--pass=hush", NULL};
+    pid_t pid = start_target(environment, arguments, NULL);
+    const struct diagnose_spec spec = {.target_pid = pid};
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    cleanup_bundle struct bundle b = BUNDLE_INIT;
+    take(&spec, NULL, &text, &b);
+    end_target(pid);
+    const struct bundle_item *environ = bundle_find(&b, "/proc/%d/environ", pid);
+    assert_int_equal(environ->lines.len, ARRAY_SIZE(environment) - 1);
+    for (size_t i = 0; i < environ->lines.len; i++)
+        if (strstr(environ->lines.items[i], "hush"))
+            fail_msg("%s", environ->lines.items[i]);
+    assert_string_equal(item_value(environ, "OLDPWD", NULL), "/seen");
+    assert_string_equal(item_value(environ, "GITHUB_PAT", NULL), "<redacted>");
+    assert_string_equal(bundle_process(&b, pid)->command.items[5], "seen");
+    assert_null(strstr(text.data, "hush"));
+}
+
+/* Of a file that is cut the last entry may lack what a secret is known by: here the host. */
+static void what_is_cut_within_a_secret_is_left_out(void **state)
+{
+    (void)state;
+    enum { READ = 16384 }; /* bytes of each file that are read */
+    static const char cut[] = "PROXY=http://me:hush";
+    char large[READ] = "TOKEN=";
+    size_t len = READ - strlen(cut) - 1; /* and its end */
+    memset(large + strlen(large), 'x', len - strlen(large));
+    cleanup_free char *proxy = xasprintf("%s@h", cut);
+    char *const environment[] = {large, proxy, "HARMLESS=seen", NULL};
+    pid_t pid = start_target(environment, NULL, NULL);
+    const struct diagnose_spec spec = {.target_pid = pid};
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    cleanup_bundle struct bundle b = BUNDLE_INIT;
+    take(&spec, NULL, &text, &b);
+    end_target(pid);
+    const struct bundle_item *environ = bundle_find(&b, "/proc/%d/environ", pid);
+    assert_int_equal(environ->lines.len, 2);
+    assert_string_equal(environ->lines.items[0], "TOKEN=<redacted>");
+    assert_string_equal(environ->lines.items[1], "...");
+    assert_null(strstr(text.data, "hush"));
+}
+
 /* What a process says of itself is within its own items. */
 static void arguments_that_look_like_a_header_are_only_arguments(void **state)
 {
@@ -580,6 +653,8 @@ int main(void)
         cmocka_unit_test(the_threads_of_a_parent_are_in_it),
         cmocka_unit_test(secrets_within_values_and_arguments_are_hidden),
         cmocka_unit_test(secrets_in_the_journal_are_hidden),
+        cmocka_unit_test(every_name_of_a_secret_is_known),
+        cmocka_unit_test(what_is_cut_within_a_secret_is_left_out),
         cmocka_unit_test(arguments_that_look_like_a_header_are_only_arguments),
         cmocka_unit_test(it_is_known_how_long_the_log_is_silent),
         cmocka_unit_test(the_end_of_a_long_log_is_in_it),
