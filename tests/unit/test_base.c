@@ -7,6 +7,12 @@
 
 #include <cmocka.h>
 
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "base/alloc.h"
 #include "base/base64.h"
 #include "base/clock.h"
@@ -55,6 +61,19 @@ static void words_are_quoted_for_a_shell_only_where_needed(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         cleanup_free char *quoted = shell_quote(cases[i][0]);
         assert_string_equal(quoted, cases[i][1]);
+    }
+}
+
+/* Plain is only what is so to every shell. */
+static void every_other_character_is_quoted(void **state)
+{
+    (void)state;
+    for (int c = 1; c < 256; c++) {
+        const char word[] = {'a', (char)c, '\0'};
+        cleanup_free char *quoted = shell_quote(word);
+        bool plain = (c < 128 && isalnum(c)) || strchr("_@%+=:,./-", c);
+        if ((strcmp(quoted, word) == 0) != plain)
+            fail_msg("byte %d: %s", c, quoted);
     }
 }
 
@@ -111,9 +130,78 @@ static void paths_are_joined_and_split(void **state)
         cleanup_free char *joined = path_join(cases[i][0], cases[i][1]);
         assert_string_equal(joined, cases[i][2]);
     }
-    cleanup_free char *dir = path_dir("/a/b/c");
-    assert_string_equal(dir, "/a/b");
+    static const char *const dirs[][2] = {{"/a/b/c", "/a/b"}, {"/a", "/"}, {"a", "."}};
+    for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+        cleanup_free char *dir = path_dir(dirs[i][0]);
+        assert_string_equal(dir, dirs[i][1]);
+    }
     assert_string_equal(path_base("/a/b/c"), "c");
+}
+
+static void state_is_kept_where_the_environment_says(void **state)
+{
+    (void)state;
+    static const char *const cases[][4] = {
+        {"/own", "/xdg", "/home/me", "/own"},
+        {"", "/xdg", "/home/me", "/xdg/kataloop"},
+        {"", "relative", "/home/me", "/home/me/.local/state/kataloop"}, /* as if it were not set */
+        {"", "", "/home/me", "/home/me/.local/state/kataloop"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        setenv("KATALOOP_STATE_DIR", cases[i][0], 1);
+        setenv("XDG_STATE_HOME", cases[i][1], 1);
+        setenv("HOME", cases[i][2], 1);
+        cleanup_free char *folder = state_dir();
+        assert_string_equal(folder, cases[i][3]);
+    }
+    static const char *const tildes[][2] = {
+        {"~", "/home/me"}, {"~/x", "/home/me/x"}, {"~you/x", "~you/x"}, {"a~", "a~"}};
+    for (size_t i = 0; i < ARRAY_SIZE(tildes); i++) {
+        cleanup_free char *path = path_expand_home(tildes[i][0]);
+        assert_string_equal(path, tildes[i][1]);
+    }
+}
+
+/* A folder with a file `kept` of "old". */
+static char *make_folder(void)
+{
+    cleanup_error struct error err = ERROR_INIT;
+    char folder[] = "/tmp/kataloop-base-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    cleanup_free char *kept = path_join(folder, "kept");
+    assert_int_equal(fs_write_atomic(kept, "old", 3, 0600, &err), 0);
+    return xstrdup(folder);
+}
+
+static void a_tree_is_removed_and_not_what_its_links_lead_to(void **state)
+{
+    (void)state;
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_free char *outside = make_folder();
+    cleanup_free char *kept = path_join(outside, "kept");
+    cleanup_free char *tree = make_folder();
+    cleanup_free char *deep = path_join(tree, "a/b");
+    cleanup_free char *link = path_join(tree, "a/link");
+    assert_int_equal(fs_mkdir_parents(deep, &err), 0);
+    assert_int_equal(symlink(outside, link), 0);
+    assert_int_equal(fs_remove_tree(tree, &err), 0);
+    assert_int_equal(access(tree, F_OK), -1);
+    assert_int_equal(access(kept, F_OK), 0);
+    assert_int_equal(fs_remove_tree(outside, &err), 0);
+}
+
+static void a_file_that_cannot_be_put_in_place_leaves_nothing(void **state)
+{
+    (void)state;
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_free char *folder = make_folder();
+    cleanup_free char *target = path_join(folder, "target");
+    cleanup_free char *kept = path_join(folder, "kept");
+    assert_int_equal(mkdir(target, 0700), 0);
+    assert_int_equal(fs_write_atomic(target, "new", 3, 0600, &err), -1);
+    assert_int_equal(rmdir(target), 0);
+    assert_int_equal(unlink(kept), 0);
+    assert_int_equal(rmdir(folder), 0); /* nothing else was in it */
 }
 
 static void paths_that_leave_their_folder_are_known(void **state)
@@ -204,6 +292,36 @@ static void destinations_that_are_none_say_why(void **state)
         assert_non_null(err.hint);
         assert_null(d.host);
     }
+    for (const char *c = "'`\"$\\;&<>|(){},/[]"; *c; c++) { /* what a shell could take amiss */
+        cleanup_error struct error err = ERROR_INIT;
+        cleanup_destination struct destination d = DESTINATION_INIT;
+        cleanup_free char *text = xasprintf("root@a%cb", *c);
+        if (destination_parse(text, &d, &err) == 0)
+            fail_msg("%s", text);
+    }
+}
+
+static void base64_goes_there_and_back_at_any_length(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = {1, 2, 3, 4, 49151, 49152, 49153, 100000};
+    cleanup_free char *data = xmalloc(100000);
+    for (size_t i = 0; i < 100000; i++)
+        data[i] = (char)(i * 7 + i / 251);
+    for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
+        cleanup_strbuf struct strbuf text = STRBUF_INIT, back = STRBUF_INIT;
+        base64_encode(data, lengths[i], &text);
+        assert_int_equal(text.len, (lengths[i] + 2) / 3 * 4);
+        assert_true(base64_decode(text.data, text.len, &back));
+        assert_int_equal(back.len, lengths[i]);
+        assert_memory_equal(back.data, data, lengths[i]);
+    }
+    static const char *const bad[] = {"YQ", "YQ=", "Y!==", "=", "YQ==YQ"};
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        cleanup_strbuf struct strbuf back = STRBUF_INIT;
+        if (base64_decode(bad[i], strlen(bad[i]), &back))
+            fail_msg("%s", bad[i]);
+    }
 }
 
 static void sha256_is_that_of_the_standard(void **state)
@@ -268,14 +386,19 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_carry_context_and_the_first_hint),
         cmocka_unit_test(words_are_quoted_for_a_shell_only_where_needed),
+        cmocka_unit_test(every_other_character_is_quoted),
         cmocka_unit_test(durations_are_read_strictly),
         cmocka_unit_test(numbers_and_modes_are_read_strictly),
         cmocka_unit_test(the_nearest_name_is_suggested),
         cmocka_unit_test(paths_are_joined_and_split),
+        cmocka_unit_test(state_is_kept_where_the_environment_says),
+        cmocka_unit_test(a_tree_is_removed_and_not_what_its_links_lead_to),
+        cmocka_unit_test(a_file_that_cannot_be_put_in_place_leaves_nothing),
         cmocka_unit_test(paths_that_leave_their_folder_are_known),
         cmocka_unit_test(paths_that_lead_elsewhere_are_known),
         cmocka_unit_test(destinations_are_taken_apart),
         cmocka_unit_test(destinations_that_are_none_say_why),
+        cmocka_unit_test(base64_goes_there_and_back_at_any_length),
         cmocka_unit_test(sha256_is_that_of_the_standard),
         cmocka_unit_test(base64_is_read_strictly),
         cmocka_unit_test(durations_read_well),
