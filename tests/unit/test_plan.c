@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "plan/plan.h"
+#include "plan/scan.h"
 
 static char folder[64];
 
@@ -451,6 +452,37 @@ static void builds_and_images_know_their_host(void **state)
     planned_release(&p);
 }
 
+/* Of rsync's manual, FILTER RULES, as far as they are known here. */
+static void patterns_are_those_of_rsync(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pattern, *path;
+        bool folder, expected;
+    } cases[] = {
+        {"*.o", "a/b.o", false, true},
+        {"*.o", "b.oo", false, false},
+        {"target/", "a/target", true, true},
+        {"target/", "target", false, false},
+        {"/out", "out", false, true},
+        {"/out", "a/out", false, false},
+        {"/*.c", "a/b.c", false, false},
+        {"a/b", "a/b", false, true},
+        {"a/b", "x/a/b", false, true},
+        {"a/b", "xa/b", false, false},
+        {"a/*", "a/b/c", false, false},
+        {"/a/b/", "a/b", true, true},
+        {"/", "a", true, false},
+        {"", "a", false, false},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_strv struct strv exclude = STRV_INIT;
+        strv_push_all(&exclude, "other", cases[i].pattern, NULL);
+        if (scan_excludes(&exclude, cases[i].path, cases[i].folder) != cases[i].expected)
+            fail_msg("`%s`: %s", cases[i].pattern, cases[i].path);
+    }
+}
+
 static void a_source_that_is_not_there_is_an_error(void **state)
 {
     (void)state;
@@ -486,6 +518,7 @@ int main(void)
         TEST(what_a_sync_sends_changes_its_fingerprint),
         TEST(what_a_build_says_changes_its_fingerprint),
         TEST(builds_and_images_know_their_host),
+        TEST(patterns_are_those_of_rsync),
         TEST(a_source_that_is_not_there_is_an_error),
     };
     return cmocka_run_group_tests_name("plan", tests, NULL, NULL);

@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/fs.h"
 #include "report/run_json.h"
+#include "results/sink_folder.h"
 #include "results/sink_store.h"
 #include "results/store_schema.h"
 
@@ -240,6 +241,50 @@ static void a_run_whose_process_died_is_lost(void **state)
     store_runs_free(runs, n);
 }
 
+/* Numbers of processes are used again: one that began at another time, or before the machine did,
+ * is another. */
+static void a_run_whose_number_another_process_has_is_lost(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_error struct error err = ERROR_INIT;
+    static const char *const others[] = {
+        "UPDATE runs SET process = substr(process, 1, instr(process, ' ')) || '1' ||"
+        " substr(process, instr(process, ' ') + 1)",
+        "UPDATE runs SET process = substr(process, 1, length(process) - 1) || 'x'",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+        cleanup_free char *id = xasprintf("run-%zu", i);
+        add_run(f->store, id, 1);
+        assert_int_equal(sqlite3_exec(f->store->db, others[i], NULL, NULL, NULL), SQLITE_OK);
+        assert_int_equal(store_mark_lost(f->store, &err), 0);
+        struct store_run run;
+        assert_int_equal(store_find_run(f->store, id, &run, &err), 0);
+        assert_string_equal(run.outcome, "lost");
+        store_run_release(&run);
+    }
+}
+
+/* Runs of a time before addresses were kept. */
+static void a_run_without_an_address_is_that_hosts_by_its_name(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_error struct error err = ERROR_INIT;
+    const struct store_run old = {.id = "old", .workflow = "w", .file = "f", .host = "dev"};
+    assert_int_equal(store_add_run(f->store, &old, &err), 0);
+    assert_int_equal(store_end_run(f->store, "old", "failed", "x", 1, &err), 0);
+    static const struct {
+        const char *host;
+        size_t n;
+    } cases[] = {{"dev", 1}, {"lab", 0}};
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct store_run *runs;
+        size_t n;
+        assert_int_equal(store_dirty_runs(f->store, cases[i].host, "a@b", 10, &runs, &n, &err), 0);
+        assert_int_equal(n, cases[i].n);
+        store_runs_free(runs, n);
+    }
+}
+
 /* Another first run, which is making the tables. */
 static void a_writer_of_a_new_file_is_waited_for(void **state)
 {
@@ -287,7 +332,6 @@ static void a_newer_format_is_refused(void **state)
     assert_null(f->store);
 }
 
-/* A file of the first format, with a run in it: that is still there, and what is new works. */
 /* As a damaged file may have it. */
 static void a_row_without_what_it_needs_is_read(void **state)
 {
@@ -314,6 +358,7 @@ static void a_row_without_what_it_needs_is_read(void **state)
     store_runs_free(runs, n);
 }
 
+/* A file of the first format, with a run in it: that is still there, and what is new works. */
 static void an_older_format_is_brought_up(void **state)
 {
     struct fixture *f = *state;
@@ -514,6 +559,31 @@ static void a_run_becomes_rows(void **state)
     assert_int_equal(containers.len, 2);
 }
 
+/* In the run's folder, whatever their steps are called. */
+static void logs_are_called_after_their_steps(void **state)
+{
+    (void)state;
+    static const struct {
+        int step;
+        const char *label, *name;
+    } cases[] = {
+        {0, "run echo", "01-run-echo.log"},
+        {-1, NULL, "00-run.log"},
+        {9, NULL, "10-step.log"},
+        {0, "../../etc/x", "01-etc-x.log"},
+        {0, "/ a.b_c  -- 1/2 /", "01-a.b_c-1-2.log"},
+        {0, "///", "01-step.log"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_free char *name = run_folder_log_name(cases[i].step, cases[i].label);
+        assert_string_equal(name, cases[i].name);
+    }
+    char label[300] = {0};
+    memset(label, 'x', sizeof(label) - 1);
+    cleanup_free char *name = run_folder_log_name(0, label);
+    assert_int_equal(strlen(name), 3 + 60 + 4);
+}
+
 /* A run of one step that takes 2 s. */
 static void run_step(struct store *store, const char *run, const char *kind, const char *label)
 {
@@ -594,6 +664,10 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_run_is_found_by_the_start_of_its_id, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_run_whose_process_died_is_lost, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_run_whose_number_another_process_has_is_lost, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_run_without_an_address_is_that_hosts_by_its_name, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_writer_of_a_new_file_is_waited_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_newer_format_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_row_without_what_it_needs_is_read, set_up, tear_down),
@@ -604,6 +678,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_full_disk_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_locked_file_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_run_becomes_rows, set_up, tear_down),
+        cmocka_unit_test(logs_are_called_after_their_steps),
         cmocka_unit_test_setup_teardown(the_time_of_a_checkpoint_is_that_of_checkpoint_steps,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_run_stays_dirty_where_something_may_be_left, set_up,
