@@ -7,12 +7,18 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "base/cancel.h"
 #include "base/clock.h"
+#include "base/fs.h"
 #include "base/parse.h"
 #include "tests/unit/support/transport_cases.h"
 
@@ -89,6 +95,47 @@ static void a_command_that_has_hardly_begun_is_ended_by_term(void **state)
     assert_int_equal(poll(&stop, 1, 0), 0); /* nobody has asked this process to stop */
 }
 
+/* The mode of the piece that is on its way, seen from the folder; 0: none seen. */
+struct sight {
+    const char *folder;
+    mode_t mode;
+};
+
+static void look_at_the_piece(void *data, int64_t done, int64_t total)
+{
+    (void)done;
+    (void)total;
+    struct sight *s = data;
+    struct stat st;
+    DIR *d = opendir(s->folder);
+    assert_non_null(d);
+    for (const struct dirent *e; (e = readdir(d));)
+        if (strstr(e->d_name, ".kataloop-") && fstatat(dirfd(d), e->d_name, &st, 0) == 0)
+            s->mode = st.st_mode & 07777;
+    closedir(d);
+}
+
+/* Whatever mode it is to have, and whatever the umask. */
+static void a_file_on_its_way_is_its_owners_alone(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/kataloop-test-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_free char *from = path_join(folder, "from");
+    cleanup_free char *to = path_join(folder, "to");
+    cleanup_free char *zeros = xcalloc(1, 1 << 20); /* more than a pipe holds: it is read by then */
+    assert_int_equal(fs_write_atomic(from, zeros, 1 << 20, 0600, &err), 0);
+    struct sight s = {.folder = folder};
+    mode_t before = umask(0);
+    int result = transport_put(case_host, from, to, 0755, deadline_in(20 * NSEC_PER_SEC),
+                               look_at_the_piece, &s, &err);
+    umask(before);
+    assert_int_equal(result, 0);
+    assert_int_equal(s.mode, 0600);
+    assert_int_equal(fs_remove_tree(folder, &err), 0);
+}
+
 int main(void)
 {
     size_t n;
@@ -98,6 +145,7 @@ int main(void)
         cmocka_unit_test(what_it_leaves_behind_is_not_waited_for),
         cmocka_unit_test(a_folder_that_is_not_there_is_said_as_a_shell_would),
         cmocka_unit_test(a_command_that_has_hardly_begun_is_ended_by_term),
+        cmocka_unit_test(a_file_on_its_way_is_its_owners_alone),
     };
     struct CMUnitTest tests[64];
     size_t n_tests = 0;

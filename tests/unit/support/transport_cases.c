@@ -145,6 +145,21 @@ static void patience_lets_a_command_end_by_itself(void **state)
     assert_int_equal(status.code, 3);
 }
 
+static void what_is_killed_may_clean_up_first(void **state)
+{
+    (void)state;
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_proc struct proc *p =
+        start_shell((struct command){.killable = true},
+                    "trap 'echo bye; exit 9' TERM; echo ready; while :; do sleep 0.1; done");
+    struct exit_status status;
+    free(next_line(p));
+    assert_int_equal(proc_kill(p, 20 * NSEC_PER_SEC, &err), 0);
+    assert_true(proc_ended(p, &status));
+    assert_int_equal(status.code, 9);
+    assert_string_equal(strbuf_str(proc_out(p)), "bye\n");
+}
+
 static void killing_reaches_the_children(void **state)
 {
     (void)state;
@@ -244,6 +259,7 @@ const struct CMUnitTest *transport_cases(size_t *ret_n)
         cmocka_unit_test(a_command_that_does_not_read_its_input_still_ends),
         cmocka_unit_test(a_terminal_is_one),
         cmocka_unit_test(patience_lets_a_command_end_by_itself),
+        cmocka_unit_test(what_is_killed_may_clean_up_first),
         cmocka_unit_test(killing_reaches_the_children),
         cmocka_unit_test(a_deadline_ends_the_waiting),
         cmocka_unit_test(many_run_side_by_side),
