@@ -119,4 +119,4 @@ with sqlite3.connect(sys.argv[1]) as db:
     "$KATALOOP_STATE_DIR/kataloop.db" "$id"
 run "$kataloop" run
 exits "an id that is none" 0
-has "is looked for nowhere" "$out" 'what run no/../id has left stays until the next run: `no/../id` is no run'
+has "is looked for nowhere" "$out" 'what run no/../id has left stays until the next run: `no/../id` is not a run'

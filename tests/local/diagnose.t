@@ -91,8 +91,8 @@ exits "two files of one name" 0
 is "are two files" "$(cat "$kept"/artifacts/words "$kept"/artifacts/2-words)" $'one\ntwo'
 for name in ../out /out .out '""'; do
     saves 'echo one' "$name"
-    exits "a file called $name" 1
-    has "is refused" "$err" "is no name for an artifact"
+    exits "a file called $name" 2
+    has "is refused" "$err" '`save` must be the name of a file'
 done
 is "and not written" "$(find "$kept/" -name "*out")" ""
 rm saves.yaml

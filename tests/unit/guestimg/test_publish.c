@@ -154,13 +154,14 @@ static void going_back_is_flushed_too(void **state)
     put(version, "XFSB"); /* an image, by its first bytes */
     folders_fail = true;
     cleanup_error struct error err = ERROR_INIT;
-    cleanup_free char *back = NULL;
-    assert_int_equal(publish_rollback(p->image, NULL, &back, &err), -1);
+    cleanup_free char *back = NULL, *kept = NULL;
+    assert_int_equal(publish_rollback(p->image, NULL, &back, &kept, &err), -1);
     cleanup_free char *expected = xasprintf("`%s` IS put back, but that may not outlive a crash: "
                                             "flushing `%s`: Input/output error",
                                             version, p->folder);
     assert_string_equal(err.message, expected);
     holds(p->image, "XFSB");
+    holds(kept, "new");
 }
 
 /* By hand, where the kernel cannot: more than one buffer of data, and holes that stay holes. */
