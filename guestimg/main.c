@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * guestimg: changes files in Kata guest images, safely. */
+#include <errno.h>
 #include <getopt.h>
 #include <jansson.h>
 #include <signal.h>
@@ -243,7 +244,7 @@ static int run_rollback(struct arguments *a, json_t *out, struct error *err)
 {
     cleanup_free char *path = realpath(a->words[0], NULL);
     if (!path) {
-        error_set(err, ERR_FAILED, "there is no image `%s`", a->words[0]);
+        error_set_errno(err, errno, "opening the image `%s`", a->words[0]);
         return error_hint(err, "`kata-runtime env --json` says which image is in use");
     }
     cleanup_close int lock = publish_lock(path, err);

@@ -151,8 +151,9 @@ static int copy_range(int from, int to, off_t at, off_t end)
                           : copy_file_range(from, &in, to, &out, (size_t)(end - at), 0);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0 && !plain &&
-            (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)) {
+        /* 0: some file systems say so of what they cannot copy (its manual, BUGS). */
+        if (!plain && (n == 0 || (n < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS ||
+                                            errno == EOPNOTSUPP)))) {
             plain = true;
             continue;
         }
