@@ -9,9 +9,11 @@
 #include "base/alloc.h"
 #include "base/cancel.h"
 #include "base/clock.h"
+#include "base/fs.h"
 #include "base/parse.h"
 #include "base/text.h"
 #include "cmd/session.h"
+#include "criu/log.h"
 #include "logs/collect.h"
 #include "report/sink_terminal.h"
 
@@ -35,7 +37,7 @@ static const struct verb_option options[] = {
 struct question {
     struct store_run run;             /* id NULL: no run was named */
     struct guest_container container; /* id NULL: no container was named */
-    struct strv marks;
+    struct strv marks, kept;
     struct log_filter filter;
     int64_t join;     /* what comes is asked for from here on, by the host's clock; 0: it is not */
     struct strv seen; /* journald's names of lines from then on that were shown as past */
@@ -49,6 +51,7 @@ static void question_release(struct question *q)
     store_run_release(&q->run);
     guest_container_release(&q->container);
     strv_release(&q->marks);
+    strv_release(&q->kept);
     strv_release(&q->seen);
 }
 #define cleanup_question __attribute__((cleanup(question_release)))
@@ -71,6 +74,20 @@ static int read_containers(struct store *store, struct question *q, struct error
     if (q->marks.len > 0)
         strv_push(&q->marks, q->run.id);
     q->filter.or_nobodys = true;
+    return 0;
+}
+
+/* CRIU's logs of its checkpoints. */
+static int find_kept(struct store *store, struct question *q, struct error *err)
+{
+    struct store_artifact *artifacts = NULL;
+    size_t n = 0;
+    if (store_artifacts(store, q->run.id, &artifacts, &n, err) < 0)
+        return -1;
+    for (size_t i = 0; q->run.folder && i < n; i++)
+        if (strcmp(artifacts[i].name, CRIU_LOG_KEPT) == 0)
+            strv_push_owned(&q->kept, path_join(q->run.folder, artifacts[i].path));
+    store_artifacts_free(artifacts, n);
     return 0;
 }
 
@@ -113,7 +130,7 @@ static int find_run(struct invocation *inv, struct question *q, struct error *er
             err, ERR_USAGE,
             "`--since` does not go with a run, which has a start and an end of its own");
     if (store_open_copy(NULL, &store, err) < 0 || store_find_run(store, word, &q->run, err) < 0 ||
-        read_containers(store, q, err) < 0)
+        read_containers(store, q, err) < 0 || find_kept(store, q, err) < 0)
         return -1;
     return find_host(inv, &q->run, err);
 }
@@ -245,6 +262,7 @@ static int run(struct invocation *inv, struct error *err)
         .since = q.filter.since,
         .until = q.filter.until,
         .container = q.container.id ? &q.container : NULL,
+        .kept = &q.kept,
     };
     if (q.join) /* each line at once, into a pipe too */
         (void)setvbuf(stdout, NULL, _IOLBF, 0);

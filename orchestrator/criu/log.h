@@ -12,6 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What the log of a checkpoint is called among the files of its run: a line "SIZE SECONDS DATE TIME
+ * ZONE PATH" (its bytes, when it was changed last, by `stat`, and where it was), then the log. */
+#define CRIU_LOG_KEPT "criu-dump.log"
+
 enum criu_log_level { CRIU_LOG_ERROR, CRIU_LOG_WARNING, CRIU_LOG_OTHER };
 
 struct criu_log_line {

@@ -85,10 +85,11 @@ int exec_output(struct exec *x, const char *bytes, size_t len, bool is_err, stru
 int exec_container(struct exec *x, const char *name, const char *id, struct error *err);
 /* Can an artifact be called so: is it the name of a file, without a folder, and not hidden? */
 bool exec_is_artifact_name(const char *name);
+enum artifact_told { ARTIFACT_TOLD, ARTIFACT_UNTOLD /* kept as a matter of course: no line */ };
 /* Keep bytes as the file `name` of the run's artifacts; one of the same name gets a number in
  * front. */
 int exec_artifact(struct exec *x, const char *name, const void *data, size_t len,
-                  struct error *err);
+                  enum artifact_told told, struct error *err);
 /* Run a command until its end or the step's deadline, its output passed on as it comes and kept in
  * `ret` as well (the last `keep` bytes of each stream, or up to twice as many). A command cut off
  * by the deadline or by Ctrl-C is killed. 0 whatever the exit status. */

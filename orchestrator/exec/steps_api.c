@@ -71,7 +71,8 @@ bool exec_is_artifact_name(const char *name)
     return *name && name[0] != '.' && !strchr(name, '/');
 }
 
-int exec_artifact(struct exec *x, const char *name, const void *data, size_t len, struct error *err)
+int exec_artifact(struct exec *x, const char *name, const void *data, size_t len,
+                  enum artifact_told told, struct error *err)
 {
     if (!exec_is_artifact_name(name))
         return error_set(err, ERR_FAILED, "`%s` cannot be the name of an artifact", name);
@@ -94,7 +95,8 @@ int exec_artifact(struct exec *x, const char *name, const void *data, size_t len
                       .label = x->label,
                       .text = name,
                       .detail = relative,
-                      .done = (int64_t)len};
+                      .done = (int64_t)len,
+                      .tells = told == ARTIFACT_TOLD};
     return events_emit(x->events, &e, err);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/fs.h"
 #include "base/parse.h"
 #include "guest/guest.h"
 #include "logs/criu_files.h"
@@ -86,6 +87,22 @@ static int read_criu(const struct log_request *r, struct log_lines *ret, struct 
     if (transport_run(r->host, &cmd, deadline_in(READ_TIMEOUT), &result, err) < 0)
         return -1;
     criu_files_read(strbuf_str(&result.out), result.out.len, ret);
+    return 0;
+}
+
+/* Of the run's own containers, which are gone. */
+static int read_kept(const struct log_request *r, struct log_lines *ret, struct error *err)
+{
+    enum { MOST = 1 << 20 };
+    for (size_t i = 0; r->kept && i < r->kept->len; i++) {
+        cleanup_strbuf struct strbuf file = STRBUF_INIT;
+        size_t before = ret->len;
+        if (fs_read(r->kept->items[i], MOST, &file, err) < 0)
+            return -1;
+        criu_files_read(strbuf_str(&file), file.len, ret);
+        for (size_t n = before; n < ret->len; n++)
+            ret->items[n].sure = true;
+    }
     return 0;
 }
 
@@ -182,6 +199,8 @@ int logs_collect(const struct log_request *r, struct log_lines *ret, struct strv
     if (ret->len == 0 && explain_nothing(r, notes, err) < 0)
         return -1;
     if (read_criu(r, ret, &failure) < 0 && fails(&failure, "CRIU's logs", notes, err) < 0)
+        return -1;
+    if (read_kept(r, ret, &failure) < 0 && fails(&failure, "CRIU's log", notes, err) < 0)
         return -1;
     if (r->container && read_guest(r, ret, &failure) < 0 &&
         fails(&failure, "the guest's logs", notes, err) < 0)

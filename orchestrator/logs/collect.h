@@ -13,6 +13,7 @@ struct log_request {
     int64_t since, until;                    /* microseconds since 1970 by the host's clock;
                                                 until 0: now */
     const struct guest_container *container; /* whose guest is asked too; NULL: none */
+    const struct strv *kept; /* files: CRIU's logs that a run has kept; NULL: none */
 };
 
 /* The host's clock less ours, microseconds. */

@@ -112,7 +112,7 @@ static int emit(void *self, const struct event *e, struct error *err)
         samples_add_event(&s->samples, e);
         return 0;
     case EVENT_ARTIFACT:
-        return write_owned(s->out, "  ", say_artifact(e), err);
+        return !e->tells ? 0 : write_owned(s->out, "  ", say_artifact(e), err);
     case EVENT_UNDO:
         return write_owned(e->failure ? s->err : s->out, "  ", say_undo(e), err);
     case EVENT_RUN_END:

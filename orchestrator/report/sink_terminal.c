@@ -364,7 +364,8 @@ static void add_event(struct sink_terminal *s, const struct event *e)
         samples_add_event(&s->samples, e);
         break;
     case EVENT_ARTIFACT:
-        add_owned(s, STYLE_DIM, say_artifact(e), 2);
+        if (e->tells)
+            add_owned(s, STYLE_DIM, say_artifact(e), 2);
         break;
     case EVENT_UNDO:
         add_owned(s, e->failure ? STYLE_BAD : STYLE_DIM, say_undo(e), 2);

@@ -44,7 +44,8 @@ struct event {
     const char *text;
     size_t len; /* EVENT_OUTPUT: bytes at text */
     bool is_err;
-    bool tells; /* EVENT_STEP_START: its output is wanted for itself, not only while it runs */
+    bool tells; /* EVENT_STEP_START: its output is wanted for itself, not only while it runs;
+                   EVENT_ARTIFACT: worth a line */
     const char *detail;
     int64_t done, total;
     int64_t duration; /* nanoseconds */

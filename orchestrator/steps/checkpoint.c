@@ -13,6 +13,7 @@
 #include "steps/client.h"
 #include "steps/common.h"
 #include "steps/counter.h"
+#include "steps/kept_log.h"
 #include "steps/step.h"
 #include "steps/witness.h"
 
@@ -412,6 +413,29 @@ static int witness(struct attempt *a, struct proc *client, struct error *err)
     return witness_take(a->x, a->watch.guest, &spec, file, client_over, client, err);
 }
 
+/* The client has ended. */
+static int ended(struct attempt *a, struct proc *p, struct error *err)
+{
+    strbuf_add(&a->result.out, proc_out(p)->data, proc_out(p)->len);
+    strbuf_add(&a->result.err, proc_err(p)->data, proc_err(p)->len);
+    proc_ended(p, &a->result.status);
+    strbuf_rtrim(&a->result.out);
+    a->time.status = a->result.status.code;
+    if (a->time.status == 0 && checkpoint_time_parse(strbuf_str(&a->result.out), &a->time, err) < 0)
+        return -1;
+    return a->time.status == 0 ? succeeded(a, err) : failed(a, err);
+}
+
+/* However it came out. `result`: what it has come to; that counts for more. */
+static int keep_log(struct attempt *a, int result, struct error *err)
+{
+    cleanup_error struct error unheard = ERROR_INIT;
+    if (!a->watch.guest || !a->watch.log || (result < 0 && is_over(err)))
+        return result;
+    int kept = kept_log_take(a->x, a->watch.guest, a->watch.log, result < 0 ? &unheard : err);
+    return result < 0 ? result : kept;
+}
+
 static int attempt(struct attempt *a, struct error *err)
 {
     struct exec *x = a->x;
@@ -429,16 +453,8 @@ static int attempt(struct attempt *a, struct error *err)
                        unheard.message);
         return error_wrap(err, "checkpoint of %s", a->container->name);
     }
-    if (stalled)
-        return hangs(a, p, err);
-    strbuf_add(&a->result.out, proc_out(p)->data, proc_out(p)->len);
-    strbuf_add(&a->result.err, proc_err(p)->data, proc_err(p)->len);
-    proc_ended(p, &a->result.status);
-    strbuf_rtrim(&a->result.out);
-    a->time.status = a->result.status.code;
-    if (a->time.status == 0 && checkpoint_time_parse(strbuf_str(&a->result.out), &a->time, err) < 0)
-        return -1;
-    return a->time.status == 0 ? succeeded(a, err) : failed(a, err);
+    int result = stalled ? hangs(a, p, err) : ended(a, p, err);
+    return keep_log(a, result, err);
 }
 
 static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, struct error *err)

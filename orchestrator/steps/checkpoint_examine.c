@@ -19,7 +19,7 @@ int checkpoint_examine(struct exec *x, struct guest *guest, const struct diagnos
     if (exec_progress(x, "taking evidence", 0, -1, err) < 0 ||
         diagnose_take(x->host, guest ? &place : NULL, spec, deadline_in(TAKE_TIME), &text, err) <
             0 ||
-        exec_artifact(x, "checkpoint" BUNDLE_SUFFIX, text.data, text.len, err) < 0 ||
+        exec_artifact(x, "checkpoint" BUNDLE_SUFFIX, text.data, text.len, ARTIFACT_TOLD, err) < 0 ||
         bundle_parse(text.data, text.len, "the evidence", &bundle, err) < 0)
         return -1;
     findings_make(&bundle, ret);

@@ -5,11 +5,13 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/fs.h"
 #include "base/parse.h"
 #include "steps/checkpoint_figures.h"
 #include "steps/client.h"
 #include "steps/common.h"
 #include "steps/guest.h"
+#include "steps/kept_log.h"
 #include "steps/step.h"
 #include "steps/witness.h"
 
@@ -221,6 +223,10 @@ static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, 
     if (step_guest(x, c, x->deadline, &g, err) < 0 || make_folder(x, step, c, &folder, err) < 0 ||
         dump(x, step, c, g, folder, &r, err) < 0)
         return -1;
+    cleanup_free char *work = xasprintf("%s/work", folder);
+    cleanup_free char *log = path_join(work, value_get_string(step->args, "log_file"));
+    if (kept_log_take(x, g, log, err) < 0)
+        return -1;
     if (r.status.code != 0) {
         cleanup_strv struct strv said = STRV_INIT;
         strv_push_all(&said, "criu", "dump", NULL);
@@ -228,7 +234,6 @@ static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, 
         transport_status_error(&cmd, &r, "CRIU failed in the guest", err);
         return r.status.code == 127 ? error_hint(err, "install CRIU in the guest image") : -1;
     }
-    cleanup_free char *work = xasprintf("%s/work", folder);
     struct checkpoint_figures figures = {0};
     read_report(r.out.data, &figures);
     if (checkpoint_stats_in_guest(x, g, work, &figures.stats, err) < 0 ||

@@ -134,7 +134,7 @@ static int run_in(struct exec *x, const struct plan_step *step, struct guest *g,
     if (save && r.out.len > 0) {
         cleanup_error struct error unheard = ERROR_INIT; /* what failed before counts for more */
         struct error *told = result < 0 ? &unheard : err;
-        if (exec_artifact(x, save, r.out.data, r.out.len, told) < 0 ||
+        if (exec_artifact(x, save, r.out.data, r.out.len, ARTIFACT_TOLD, told) < 0 ||
             (cut && exec_note(x, told, "%s has the end of the output only", save) < 0))
             result = -1;
     }

@@ -68,5 +68,5 @@ int witness_take(struct exec *x, struct guest *g, const struct diagnose_spec *sp
         return -1;
     if (w.missed)
         return exec_note(x, err, "no evidence is in %s: no CRIU was seen", name);
-    return exec_artifact(x, name, text.data, text.len, err);
+    return exec_artifact(x, name, text.data, text.len, ARTIFACT_TOLD, err);
 }

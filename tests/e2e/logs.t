@@ -52,11 +52,16 @@ cat >>kataloop.yaml <<'YAML'
 YAML
 run "$kataloop" run among_others
 exits "a run to ask about" 0
+ok "which says nothing of CRIU's log, that it keeps" not grep -q criu-dump <<<"$out"
 has "timed-checkpoint, with its figures" "$out" 'timed-checkpoint: checkpoint, 1 sample' 'median'
 run "$kataloop" logs latest --json
 exits "a run: status 0" 0
 ok "a run: merged in time" in_order < <(lines)
 has "a run: its checkpoint" "$(lines)" " shim " "checkpoint of process" " agent kata-agent"
+has "a run: CRIU's words, though its container is gone" "$(lines)" " criu Version" " criu Dumping finished successfully"
+ok "a run: between the request and its answer" [ \
+    "$(first shim 'checkpoint of process')" -lt "$(first criu Version)" -a \
+    "$(first criu 'Dumping finished')" -lt "$(first shim 'answer: 0')" ]
 has "a run: what names no container" "$(lines)" " shim msg=nobodys"
 ok "a run: nothing of a container that is not its own" [ -z "$(lines | grep "$id_two")" ]
 ok "a run: not what was before it" [ -z "$(lines | grep "sandbox=$id_one")" ]

@@ -80,6 +80,24 @@ ok "without what was hidden in it" not grep -q $'\033' "$scratch/err"
 run "$kataloop" $'no\033[2J\nsuch'
 is "a message of two lines" "$err" $'kataloop: there is no verb `no\nsuch`\n  `kataloop -h` lists them'
 
+# CRIU's log of a run, whose guest is gone: it is among the run's files. The container of this one is no
+# virtual machine.
+cat >"$scratch/bin/ctr" <<'SH'
+#!/bin/sh
+case "$*" in
+*" ls -q") echo 5b1a2c ;;
+*info*) echo '{"Runtime":{"Name":"io.containerd.runc.v2"}}' ;;
+esac
+SH
+printf '(00.000000) Version: 4.1\n(00.000100) Error (criu/x.c:1): of that run\n' >dump.log
+{ printf '%s %s %s\n' "$(stat -c %s dump.log)" "$(stat -c '%Y %y' dump.log)" /guest/dump.log && cat dump.log; } >kept
+sed -i "s,steps: .*,steps: [{guest: cat '$scratch/kept'; container: 5b1a2c; save: criu-dump.log}]}}," kataloop.yaml
+sed -i '/steps:/s/;/,/g' kataloop.yaml
+run "$kataloop" run
+exits "a run that has kept CRIU's log" 0
+run "$kataloop" logs latest
+has "its lines are among the run's" "$out" "  criu        Version: 4.1" "  criu        of that run (criu/x.c:1)"
+
 # A journal that has nothing; nor has CRIU, whatever others have left in /tmp.
 cat >"$scratch/bin/journalctl" <<'SH'
 #!/bin/sh
