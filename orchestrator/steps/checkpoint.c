@@ -355,8 +355,10 @@ static int say_kept(const struct attempt *a, const struct checkpoint_figures *fi
     const char *host = transport_name(a->x->host);
     if (figures->image_bytes > 0)
         return exec_note(a->x, err, "the images stay in %s on %s", a->folder, host);
-    return exec_note(a->x, err, "the checkpoint stays on %s as an image of containerd, %s%s:...",
-                     host, CHECKPOINT_IMAGE_PREFIX, a->container->name);
+    if (exec_note(a->x, err, "the checkpoint stays on %s as an image of containerd, %s%s:...", host,
+                  CHECKPOINT_IMAGE_PREFIX, a->container->name) < 0)
+        return -1;
+    return undo_folder(a->x, a->folder, err); /* which is empty */
 }
 
 /* The client has returned well. */

@@ -55,5 +55,6 @@ run "$kataloop" run nobody
 exits "manual-criu of a process that is not there" 1
 has "says so" "$out$err" 'no process has `no such process` in its command line'
 
+is "no folder is left on the host" "$(on_host sh -c 'ls -d /var/tmp/kataloop-* 2>/dev/null')" ""
 is "nothing is left in the guest" "$(on_host sh -c 'ls -d /tmp/kataloop-* 2>/dev/null')" ""
 is "nor a container" "$(on_host ctr containers ls -q)" ""
