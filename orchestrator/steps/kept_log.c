@@ -23,7 +23,7 @@ int kept_log_take(struct exec *x, struct guest *guest, const char *path, struct 
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     cleanup_error struct error failure = ERROR_INIT;
     criu_phase_filter(&filter);
-    strbuf_puts(&filter, "\n1p\n/Error (/p\n/Warn  (/p");
+    strbuf_puts(&filter, "\n/Version: /p\n/Error (/p\n/Warn  (/p");
     strv_push_all(&argv, "sh", "-c", script, "sh", path, strbuf_str(&filter), NULL);
     const struct guest_command cmd = {.argv = &argv};
     if (guest_run(guest, &cmd, deadline_in(TAKE_TIME), &r, &failure) < 0) {

@@ -276,8 +276,8 @@ static void who_thinks_for_longer_than_a_connection_may_take_is_waited_for(void 
     (void)state;
     NEEDS_SSHD();
     cleanup_free char *config = config_with("locked", "none");
-    struct host_spec spec = {.ssh_config = config, .connect_timeout = NSEC_PER_SEC};
-    thinking_time = 3 * NSEC_PER_SEC / 2;
+    struct host_spec spec = {.ssh_config = config, .connect_timeout = 3 * NSEC_PER_SEC};
+    thinking_time = 4 * NSEC_PER_SEC;
     int status = at_a_terminal(reach_and_say, &spec, "Passphrase of", LOCKED_PASSPHRASE "\n", NULL);
     thinking_time = 0;
     assert_int_equal(status, 0);
