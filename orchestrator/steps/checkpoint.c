@@ -348,12 +348,13 @@ static int forget(struct exec *x, const struct run_container *c, struct error *e
     return exec_check_command(x, &cmd, "removing the checkpoint from containerd", &r, err);
 }
 
-/* Where the images are: what takes no folder for them becomes an image of containerd. */
+/* Where the images are: by a client that may make an image of containerd of them, where none are in
+ * the folder, it has. */
 static int say_kept(const struct attempt *a, const struct checkpoint_figures *figures,
                     struct error *err)
 {
     const char *host = transport_name(a->x->host);
-    if (figures->image_bytes > 0)
+    if (!a->container->client->forget_checkpoint || figures->image_bytes > 0)
         return exec_note(a->x, err, "the images stay in %s on %s", a->folder, host);
     if (exec_note(a->x, err, "the checkpoint stays on %s as an image of containerd, %s%s:...", host,
                   CHECKPOINT_IMAGE_PREFIX, a->container->name) < 0)
@@ -368,13 +369,13 @@ static int succeeded(struct attempt *a, struct error *err)
     const struct run_container *c = a->container;
     struct checkpoint_figures figures = {.wall = a->time.wall};
     undo_forget(&x->undo, a->criu);
+    x->checkpoint.folder = xstrdup(a->folder); /* before it may be taken away */
+    x->checkpoint.container = (size_t)(c - x->containers);
     if (checkpoint_figures_read(x, c, a->folder, a->watch.guest, a->watch.log, &figures, err) < 0 ||
         (keeps(a->step) ? say_kept(a, &figures, err) : forget(x, c, err)) < 0 ||
         checkpoint_emit_sample(x, a->step, &figures, err) < 0)
         return -1;
     bool running = figures.running;
-    x->checkpoint.folder = xstrdup(a->folder);
-    x->checkpoint.container = (size_t)(c - x->containers);
     cleanup_free char *time = duration_format(a->time.wall);
     exec_summary(x, "%s on the host, the container %s", time,
                  running            ? "still runs"
