@@ -362,41 +362,44 @@ static void it_is_known_how_long_the_log_is_silent(void **state)
     assert_int_equal(fs_remove_tree(folder, &err), 0);
 }
 
+/* Evidence of this process, with a log of that name in CRIU's work folder. */
+static void take_with_log(const char *name, const struct strbuf *content, struct strbuf *text,
+                          struct bundle *ret)
+{
+    char folder[] = "/tmp/kataloop-evidence-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    cleanup_free char *log = path_join(folder, name);
+    cleanup_error struct error err = ERROR_INIT;
+    assert_int_equal(fs_write_atomic(log, content->data, content->len, 0600, &err), 0);
+    const struct diagnose_spec spec = {.target_pid = getpid(), .work_dir = folder};
+    take(&spec, NULL, text, ret);
+    assert_int_equal(fs_remove_tree(folder, &err), 0);
+}
+
 /* Mounts with many layers make long lines. */
 static void the_end_of_a_long_log_is_in_it(void **state)
 {
     (void)state;
-    char folder[] = "/tmp/kataloop-evidence-XXXXXX";
-    assert_non_null(mkdtemp(folder));
-    cleanup_free char *log = xasprintf("%s/criu-dump.log", folder);
-    cleanup_error struct error err = ERROR_INIT;
-    cleanup_strbuf struct strbuf content = STRBUF_INIT;
+    cleanup_strbuf struct strbuf content = STRBUF_INIT, text = STRBUF_INIT;
+    cleanup_bundle struct bundle b = BUNDLE_INIT;
     for (int i = 0; i < 120; i++)
         strbuf_printf(&content, "(00.%06d) %s: lowerdir=%01500d\n", i,
                       i % 3 ? "type overlay" : "Warn  (criu/mount.c:1)", i);
     strbuf_puts(&content, "(01.000000) Dumping finished successfully\n");
-    assert_int_equal(fs_write_atomic(log, content.data, content.len, 0600, &err), 0);
-    const struct diagnose_spec spec = {.target_pid = getpid(), .work_dir = folder};
-    cleanup_strbuf struct strbuf text = STRBUF_INIT;
-    cleanup_bundle struct bundle b = BUNDLE_INIT;
-    take(&spec, NULL, &text, &b);
+    take_with_log("criu-dump.log", &content, &text, &b);
     cleanup_scene struct scene s;
     scene_make(&b, &s);
     assert_true(s.finished);
     assert_string_equal(s.last, "Dumping finished successfully");
     assert_null(s.log->cut);
-    assert_int_equal(fs_remove_tree(folder, &err), 0);
 }
 
 /* One that is told a thousand times, and a tree of many processes that is let go behind it. */
 static void neither_warnings_nor_what_follows_push_an_error_out(void **state)
 {
     (void)state;
-    char folder[] = "/tmp/kataloop-evidence-XXXXXX";
-    assert_non_null(mkdtemp(folder));
-    cleanup_free char *log = xasprintf("%s/dump.log", folder);
-    cleanup_error struct error err = ERROR_INIT;
-    cleanup_strbuf struct strbuf content = STRBUF_INIT;
+    cleanup_strbuf struct strbuf content = STRBUF_INIT, text = STRBUF_INIT;
+    cleanup_bundle struct bundle b = BUNDLE_INIT;
     for (int i = 0; i < 300; i++)
         strbuf_printf(&content,
                       "(00.1) Warn  (compel/arch/x86/src/lib/infect.c:356): Will restore %d with "
@@ -405,13 +408,10 @@ static void neither_warnings_nor_what_follows_push_an_error_out(void **state)
     strbuf_puts(&content, "(00.2) Error (criu/tty.c:2306): tty: Unable to find a master for /3\n");
     for (int i = 0; i < 1000; i++)
         strbuf_printf(&content, "(00.3) Unseizing %d into 1\n", i);
-    assert_int_equal(fs_write_atomic(log, content.data, content.len, 0600, &err), 0);
-    const struct diagnose_spec spec = {.target_pid = getpid(), .work_dir = folder};
-    cleanup_strbuf struct strbuf text = STRBUF_INIT;
-    cleanup_bundle struct bundle b = BUNDLE_INIT;
-    take(&spec, NULL, &text, &b);
-    assert_true(item_find(bundle_find(&b, "log %s", log), "Unable to find a master for") >= 0);
-    assert_int_equal(fs_remove_tree(folder, &err), 0);
+    take_with_log("dump.log", &content, &text, &b);
+    const struct bundle_item *log = bundle_next(&b, "log /", NULL);
+    assert_non_null(log);
+    assert_true(item_find(log, "Unable to find a master for") >= 0);
 }
 
 /* An agent may have a folder for each checkpoint of a container; any other user, too. */
