@@ -163,10 +163,12 @@ $(BUILD)/tests/bench: $(BUILD)/obj/tests/bench/bench.o $(BUILD)/libkataloop.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LD_FLAGS) $(LDFLAGS) -o $@ $^ $(LOOP_LIBS)
 
-# Sub-makes, so that libraries which `deps` has just installed are seen.
+# Sub-makes, so that libraries which `deps` has just installed are seen; with a job for each
+# processor where the caller has not said how many.
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 .PHONY: test demo bench
 test demo bench: deps
-	$(MAKE) all $(BUILD)/tests/bench
+	$(MAKE) $(JOBS) all $(BUILD)/tests/bench
 	tests/run $@
 
 # --- fuzzing -----------------------------------------------------------------------------------

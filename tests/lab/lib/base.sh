@@ -63,7 +63,7 @@ install_packages() {
 }
 
 # nerdctl is in no Debian release: build it from its module, with the Go of the root. Where the
-# modules cannot be reached the lab goes on without it and says so.
+# modules cannot be reached the lab goes on without it and says so (3: see build_whole).
 build_nerdctl() {
     local root=$1
     say "building nerdctl"
@@ -76,7 +76,7 @@ build_nerdctl() {
         GOPATH=/var/tmp/go GOCACHE=/var/tmp/go/cache SSL_CERT_FILE=/var/tmp/nerdctl/ca.crt \
         sh -c 'cd /var/tmp/nerdctl && go build -trimpath -ldflags="-s -w" \
             -o /usr/local/bin/nerdctl github.com/containerd/nerdctl/v2/cmd/nerdctl'; then
-        echo "lab: nerdctl's modules cannot be reached: the lab has no nerdctl, ctr is used instead" >&2
+        echo "lab: nerdctl's modules cannot be reached: the lab has no nerdctl, ctr is used instead" >&3
     fi
     chmod -R u+w "$root/var/tmp/go"
     rm -rf "$root/var/tmp/nerdctl" "$root/var/tmp/go"

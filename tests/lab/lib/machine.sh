@@ -10,9 +10,11 @@ memory=3072
 # no use. A kernel without a root reaches its panic, which it says on the console.
 kvm_works() {
     [ -w /dev/kvm ] || return 1
-    timeout 10 "$qemu" -machine q35 -accel kvm -cpu host -m 512 -nographic -no-reboot -nodefaults \
-        -serial stdio -kernel "$base/vmlinuz" -append "console=ttyS0 panic=-1 root=/dev/none" \
-        </dev/null 2>/dev/null | grep -q 'Kernel panic'
+    local console
+    console=$(timeout 10 "$qemu" -machine q35 -accel kvm -cpu host -m 512 -nographic -no-reboot \
+        -nodefaults -serial stdio -kernel "$base/vmlinuz" \
+        -append "console=ttyS0 panic=-1 root=/dev/none" </dev/null 2>/dev/null | tr -d '\0') || true
+    [[ $console == *'Kernel panic'* ]]
 }
 
 choose_accel() {
