@@ -79,16 +79,24 @@ static void show_iptables_words(const struct scene *s, struct finding *f)
 static void check_network_lock(const struct scene *s, const struct rule *r, struct findings *out)
 {
     struct spot failed = scene_said(s, "Locking network failed");
-    if (!spot_is(failed) || s->finished)
+    /* Where CRIU could not wait for it, what it did is not known, and the cause is another rule's
+     * (spawner). */
+    if (!spot_is(failed) || s->finished || spot_is(scene_said(s, SCENE_NO_CHILD)))
         return;
+    struct spot died = scene_said(s, SCENE_HELPER_DIED);
     struct spot missing = scene_said(s, "execvp(\"ip");
     const struct bundle_item *which = bundle_find(s->bundle, "which");
     const char *path = item_value(which, "iptables-restore", NULL);
     bool nftables = strstr(spot_text(failed), "nftables") != NULL;
     bool absent = !nftables && (spot_is(missing) || (path && strcmp(path, "none") == 0));
-    struct finding *f = finding_add(out, r, CERTAIN, "CRIU could not lock the network%s",
-                                    absent ? ": iptables-restore is missing" : "");
+    /* That one died may have its own cause. */
+    struct finding *f =
+        finding_add(out, r, spot_is(died) ? LIKELY : CERTAIN, "CRIU could not lock the network%s",
+                    absent          ? ": iptables-restore is missing"
+                    : spot_is(died) ? ": its helper died of a signal"
+                                    : "");
     finding_show(f, missing);
+    finding_show(f, died);
     show_iptables_words(s, f);
     finding_show(f, failed);
     int line = item_prefix(which, "iptables-restore:");
@@ -109,6 +117,14 @@ static void check_network_lock(const struct scene *s, const struct rule *r, stru
         f, "While it dumps, CRIU keeps packets away from the container's connections, with "
            "rules that it hands to iptables-restore (and ip6tables-restore). Where the program "
            "is not on CRIU's PATH, or the kernel has no NETFILTER_XT_MARK, the dump fails.");
+    if (spot_is(died)) {
+        finding_remedy(f, "dmesg | tail; cat /proc/$(pgrep -o kata-agent)/limits    # in the guest",
+                       "Find out what killed iptables-restore: a limit that the agent passes on, "
+                       "no memory, a broken library; or have CRIU lock by other means "
+                       "(--network-lock nftables, or skip).");
+        finding_refute(f, "iptables-restore runs in the environment that the agent gives to CRIU");
+        return;
+    }
     finding_remedy(
         f,
         absent ? "# into the guest image:\niptables ip6tables    # Debian: the package "

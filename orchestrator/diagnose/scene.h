@@ -64,6 +64,10 @@ void scene_release(struct scene *s);
 struct spot scene_said(const struct scene *s, const char *text);
 /* What CRIU says at the end of a dump, or of a pre-dump, that succeeded. */
 #define SCENE_SUCCESS "umping finished successfully"
+/* What it says of a helper (iptables-restore) that it could not wait for, as the kernel had reaped
+ * it, and of one that died; criu/util.c, cr_system_userns(). */
+#define SCENE_NO_CHILD    "waitpid() failed: No child processes"
+#define SCENE_HELPER_DIED "killed by signal "
 static inline bool spot_is(struct spot at)
 {
     return at.item != NULL;

@@ -398,6 +398,40 @@ static void a_refusal_makes_a_filter_likely(void **state)
     }
 }
 
+/* What CRIU manages all the same is possible; what shows in its log is more than that. */
+static void a_spawner_is_as_sure_as_the_log_says(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bundle;
+        enum certainty certainty;
+    } cases[] = {
+        {"spawner.sigchld-ignored.evidence", CERTAIN},
+        {"spawner.sigchld-no-witness.evidence", LIKELY},
+        {"spawner.sigchld-blocked.evidence", POSSIBLE},
+        {"spawner.stdio.evidence", POSSIBLE},
+        {"spawner.stack.evidence", CERTAIN},
+        {"spawner.fsize.evidence", LIKELY},
+        {"spawner.nofile.evidence", LIKELY},
+        {"network-lock.died.evidence", LIKELY},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_judged struct judged j = JUDGED_INIT;
+        judge_file(cases[i].bundle, &j);
+        assert_int_equal(j.f.items[0].certainty, cases[i].certainty);
+    }
+}
+
+/* Nor is the lock accused whose helper CRIU could not wait for. */
+static void a_helper_that_could_not_be_waited_for_is_not_accused(void **state)
+{
+    (void)state;
+    cleanup_judged struct judged j = JUDGED_INIT;
+    judge_file("spawner.sigchld-ignored.evidence", &j);
+    assert_int_equal(j.f.n, 1);
+    assert_string_equal(j.f.items[0].rule->id, "spawner");
+}
+
 static void another_criu_is_named_and_not_to_be_killed(void **state)
 {
     (void)state;
@@ -685,6 +719,8 @@ int main(void)
         cmocka_unit_test(a_folder_that_hangs_is_unusual),
         cmocka_unit_test(a_tracer_of_the_container_is_not_to_be_killed),
         cmocka_unit_test(a_refusal_makes_a_filter_likely),
+        cmocka_unit_test(a_spawner_is_as_sure_as_the_log_says),
+        cmocka_unit_test(a_helper_that_could_not_be_waited_for_is_not_accused),
         cmocka_unit_test(another_criu_is_named_and_not_to_be_killed),
         cmocka_unit_test(what_a_bundle_names_is_quoted_in_commands),
         cmocka_unit_test(what_no_rule_knows_is_told_with_what_is_unusual),

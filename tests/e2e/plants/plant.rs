@@ -19,6 +19,9 @@ struct Plant {
     freeze_cgroup: bool,
     /// Before CRIU starts; $1 is the agent, $2 the target, $3 the images.
     before: &'static str,
+    /// What the agent does to itself. Then it starts CRIU with no shell between, which would set right
+    /// what is inherited.
+    agent: Option<fn()>,
     /// Start CRIU and do not wait for it.
     no_wait: bool,
     /// Do not return when CRIU has failed.
@@ -30,11 +33,39 @@ const HEALTHY: Plant = Plant {
     script: "criu \"$@\"",
     freeze_cgroup: true,
     before: "",
+    agent: None,
     no_wait: false,
     stay: false,
 };
 
-const PLANTS: [Plant; 12] = [
+extern "C" {
+    fn signal(number: i32, handler: usize) -> usize;
+    fn close(descriptor: i32) -> i32;
+    fn sigprocmask(how: i32, set: *const u64, old: *mut u64) -> i32;
+}
+
+// As x86 numbers them.
+const SIGCHLD: i32 = 17;
+const SIG_IGN: usize = 1;
+const SIG_BLOCK: i32 = 0;
+
+fn ignore_sigchld() {
+    unsafe { signal(SIGCHLD, SIG_IGN) };
+}
+
+fn block_sigchld() {
+    let mut set = [0u64; 16]; // a sigset_t of the C library
+    set[0] = 1 << (SIGCHLD - 1);
+    unsafe { sigprocmask(SIG_BLOCK, set.as_ptr(), std::ptr::null_mut()) };
+}
+
+fn close_streams() {
+    (0..3).for_each(|descriptor| {
+        unsafe { close(descriptor) };
+    });
+}
+
+const PLANTS: [Plant; 17] = [
     Plant { name: "no-freeze-cgroup", freeze_cgroup: false, ..HEALTHY },
     // In the target's cgroup as soon as it is CRIU: it freezes with it.
     Plant {
@@ -77,6 +108,22 @@ const PLANTS: [Plant; 12] = [
         before: "mount -t tmpfs -o ro lab-plant \"$3\"",
         ..HEALTHY
     },
+    Plant { name: "sigchld-ignored", agent: Some(ignore_sigchld), stay: true, ..HEALTHY },
+    Plant { name: "sigchld-blocked", agent: Some(block_sigchld), ..HEALTHY },
+    Plant { name: "closed-streams", agent: Some(close_streams), ..HEALTHY },
+    // Too small for iptables-restore.
+    Plant {
+        name: "small-stack",
+        before: "prlimit --pid \"$1\" --stack=65536",
+        stay: true,
+        ..HEALTHY
+    },
+    // For good, until the next boot.
+    Plant {
+        name: "no-ptrace",
+        before: "echo 3 >/proc/sys/kernel/yama/ptrace_scope",
+        ..HEALTHY
+    },
     // What the agent has, as a filter for system calls, its CRIU had too.
     Plant { name: "stay", stay: true, ..HEALTHY },
     Plant { name: "stopped", before: "kill -STOP \"$2\"", ..HEALTHY },
@@ -108,17 +155,19 @@ pub fn dump(c: &Checkpoint, mut args: Vec<String>, cgroup: PathBuf) -> io::Resul
         .args([&c.pid.to_string(), &*c.images_dir.to_string_lossy()])
         .env("CGROUP", &cgroup)
         .status()?;
-    let mut child = Command::new("sh")
-        .args(["-c", plant.script, "sh"])
-        .args(args)
-        .env("CGROUP", &cgroup)
-        .spawn()?;
+    let mut criu = Command::new("sh");
+    criu.args(["-c", plant.script, "sh"]);
+    if let Some(change) = plant.agent {
+        change();
+        criu = Command::new("criu");
+    }
+    let mut child = criu.args(args).env("CGROUP", &cgroup).spawn()?;
     if plant.no_wait {
         thread::sleep(Duration::from_secs(120));
     }
-    let status = child.wait()?;
-    if plant.stay && !status.success() {
+    let ended = child.wait();
+    if plant.stay && !matches!(&ended, Ok(status) if status.success()) {
         thread::sleep(Duration::from_secs(120));
     }
-    Ok(status)
+    ended
 }
