@@ -27,8 +27,8 @@ exits "one that ends well" 0
 is "shows what a person has to see only" "$err" "a person has to see this"
 is "and is in the cache" "$(cd "$scratch/cache" && ls -- base-*)" "whole"
 
-build_with 'kill -INT $$' 'echo went on'
-exits "an interrupted one" 130
+build_with 'kill $$' 'echo went on'
+exits "an interrupted one" 143
 is "says nothing" "$err" ""
 ok "does not go on" not grep "went on" "$scratch/cache/build.log"
 is "and leaves nothing" "$(find "$scratch/cache" -name 'building*')" ""
