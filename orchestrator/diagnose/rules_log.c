@@ -168,7 +168,9 @@ static const struct saying unsupported[] = {
      "an open file is on a mount that the container does not have",
      "The file was opened in another mount namespace and handed in, as a standard input from the "
      "/dev/null outside of the container is; or its mount is one that --skip-mnt left out, or was "
-     "taken away since. The message has the descriptor (-3: a mapped file) and the path.",
+     "taken away since (umount -l); or it is an open POSIX message queue, whose mount shows "
+     "nowhere. "
+     "The message has the descriptor (-3: a mapped file) and the path.",
      "Open it within the container, or start the container with a standard input and output of its "
      "own; do not skip a mount that has open files. A file that is to be handed in again at "
      "restore (--inherit-fd fd[FD]:file[…]) is declared external by what this prints:",
@@ -209,6 +211,18 @@ static const struct saying unsupported[] = {
      "Start the container without a terminal (no -t). A caller that speaks to CRIU over its socket "
      "can set `orphan_pts_master`, as runc does; the command line has no such option.",
      NULL},
+    {{"In-flight connection"},
+     "a TCP connection waits for the container to accept it",
+     "A connection that has come in and was not accepted yet is in no process's hands, and CRIU "
+     "does "
+     "not dump it.",
+     "Checkpoint when it was accepted, or leave such connections out; who connects sees a reset:",
+     "--skip-in-flight"},
+    {{"The socket has data to read"},
+     "a netlink socket holds messages that the workload has not read",
+     "The messages are the kernel's, and CRIU cannot put them there again.",
+     "Checkpoint when the workload has read them, or have it close the socket before.",
+     "ss -f netlink -p    # in the container's network namespace; Recv-Q is not 0"},
     {{"Some file locks are hold"},
      "the target holds file locks",
      "CRIU dumps file locks only where it is told to.",
@@ -227,11 +241,22 @@ static const struct saying unsupported[] = {
      "names it.",
      "Allow it in the container's profile, or run the container without one:",
      "unix (connect, send, receive) type=seqpacket peer=(addr=\"@/crtools-*\"),    # AppArmor"},
-    {{"Can't dump file", "Unsupported proto"},
-     "an open file is of a kind that CRIU cannot dump",
-     "Devices, some anonymous inodes (io_uring, bpf, a perf event, a pidfd of another process) and "
-     "sockets of rare families cannot be dumped without a plugin.",
-     "Close it before the checkpoint; the message names the descriptor and what it is.",
+    {{"send_fds failed (-22)"},
+     "an open file of the target cannot be handed to CRIU: an io_uring, most likely",
+     "CRIU gets the target's descriptors over a unix socket, and the kernel refuses an io_uring "
+     "there (Linux 6.7 and later; EINVAL). CRIU does not dump one in any case.",
+     "Close it before the checkpoint, or have the workload do without; Node.js and what else uses "
+     "libuv by an environment variable:",
+     "ls -l /proc/PID/fd | grep io_uring    # in the guest\nUV_USE_IO_URING=0"},
+    {{"Can't dump file", "Unsupported proto", "Unknown socket collected", "'s mapfile link"},
+     "an open or mapped file is of a kind that CRIU cannot dump",
+     "Devices, some anonymous inodes (io_uring, bpf, a perf event, a userfaultfd), memfd_secret, "
+     "and "
+     "sockets of rare families (vsock, the kernel's cryptography, MPTCP) cannot be dumped without "
+     "a "
+     "plugin.",
+     "Close it before the checkpoint; the message names the descriptor and what it is, or the "
+     "socket's family as a number (40 is vsock).",
      "ls -l /proc/PID/fd    # in the guest"},
     {{"Can't dump ghost file"},
      "a deleted file that is still open is larger than CRIU's limit",
@@ -239,9 +264,10 @@ static const struct saying unsupported[] = {
      "Raise it:",
      "--ghost-limit 1G"},
     {{"Can't create link remap for", "Use link-remap option"},
-     "an open file was deleted under its name, and has others",
-     "CRIU must give it a temporary name to find it again.",
-     "Allow that:",
+     "an open file does not have the name any more that it was opened by",
+     "It was deleted under that name and has others, or another file system was mounted over its "
+     "path since. CRIU must give it a temporary name to find it again.",
+     "Allow that, which does not help with a path that is mounted over:",
      "--link-remap"},
     {{"The criu itself is within dumped tree"},
      "CRIU is among the processes that it is to dump",
@@ -249,6 +275,13 @@ static const struct saying unsupported[] = {
      "itself.",
      "Start it from outside of the container:",
      "criu dump … --tree PID    # in the guest, by the agent"},
+    {{"Zombies with threads are not supported"},
+     "a process of the container has ended its first thread only",
+     "The first thread called pthread_exit() and others run on, so that the process is a zombie "
+     "with "
+     "threads. CRIU does not dump that.",
+     "Let the first thread wait for the others (pthread_join) in place of pthread_exit().",
+     "ps -eLo pid,tid,stat,comm | awk '$1 == $2 && $3 ~ /Zl/'    # in the guest"},
     {{"Individually stopped threads not supported"},
      "a thread of the target is stopped on its own",
      "CRIU dumps a stopped process, but not one whose threads differ.",

@@ -352,6 +352,38 @@ const struct rule rule_ptrace_forbidden = {
 
 /* --- a process that does not stop ------------------------------------------------------------ */
 
+/* Where the kernel has a parent of vfork() wait. */
+static bool waits_for_vfork(const struct process *p)
+{
+    return p->wchan &&
+           (strcmp(p->wchan, "kernel_clone") == 0 || strcmp(p->wchan, "wait_for_vfork_done") == 0);
+}
+
+/* The process that did not stop: one of the container in state D; NULL: none is seen. */
+static const struct process *find_uninterruptible(const struct scene *s)
+{
+    const struct process *found = NULL;
+    for (size_t i = 0; i < s->bundle->n_processes; i++) {
+        const struct process *p = &s->bundle->processes[i];
+        if ((p->roles & PROCESS_TARGET) && p->state == 'D' && (!found || waits_for_vfork(p)))
+            found = p;
+    }
+    return found;
+}
+
+static void explain_vfork(struct finding *f)
+{
+    finding_explain(f,
+                    "It has started a child by vfork(), which is in its memory until it runs "
+                    "another program or ends; until then no signal and no ptrace reach the parent. "
+                    "CRIU gives up after 10 s.");
+    finding_remedy(
+        f,
+        "ps -eo pid,ppid,stat,wchan:20,comm | grep -w D    # in the guest: the child has "
+        "it as its PPID",
+        "Find out what keeps the child from its exec(), and checkpoint when it is through.");
+}
+
 /* A frozen process of v1 waits in the same way, and is another rule's. */
 static void check_uninterruptible(const struct scene *s, const struct rule *r, struct findings *out)
 {
@@ -359,22 +391,26 @@ static void check_uninterruptible(const struct scene *s, const struct rule *r, s
     struct spot freeze = scene_said(s, "Unable to freeze cgroup");
     if ((!spot_is(said) && !spot_is(freeze)) || s->finished || s->target_freezer.frozen || s->inner)
         return;
+    const struct process *waits = find_uninterruptible(s);
+    bool vfork = waits && waits_for_vfork(waits);
     struct finding *f =
-        spot_is(said) ? finding_add(out, r, CERTAIN,
-                                    "a process of the container waits uninterruptibly, and did not "
-                                    "stop for CRIU in its time")
-                      : finding_add(out, r, LIKELY,
-                                    "CRIU could not freeze the container's cgroup in its time: a "
-                                    "process of it waits uninterruptibly");
+        spot_is(said)
+            ? finding_add(out, r, CERTAIN,
+                          "a process of the container waits %s, and did not stop for CRIU "
+                          "in its time",
+                          vfork ? "for its child of vfork()" : "uninterruptibly")
+            : finding_add(out, r, LIKELY,
+                          "CRIU could not freeze the container's cgroup in its time: a "
+                          "process of it waits uninterruptibly");
     finding_show(f, scene_said(s, "Timeout reached"));
     finding_show(f, said);
     finding_show(f, freeze);
-    for (size_t i = 0; i < s->bundle->n_processes; i++) {
-        const struct process *p = &s->bundle->processes[i];
-        if (!(p->roles & PROCESS_TARGET) || p->state != 'D')
-            continue;
-        finding_show(f, spot_of(s, p, "status", "State"));
-        finding_show(f, spot_of(s, p, "wchan", NULL));
+    finding_show(f, spot_of(s, waits, "status", "State"));
+    finding_show(f, spot_of(s, waits, "wchan", NULL));
+    finding_refute(f, "a later line of the log that says the dump succeeded");
+    if (vfork) {
+        explain_vfork(f);
+        return;
     }
     finding_explain(
         f, "The kernel has it wait, mostly for a disk or for a file system that is somewhere else "
@@ -386,7 +422,6 @@ static void check_uninterruptible(const struct scene *s, const struct rule *r, s
                    "/proc/PID/stack\ncriu dump … --timeout 60",
                    "Find out what it waits for. Where that only takes its time, let CRIU wait "
                    "longer; on cgroup v1 give CRIU the container's freezer (--freeze-cgroup).");
-    finding_refute(f, "a later line of the log that says the dump succeeded");
 }
 
 const struct rule rule_uninterruptible = {
