@@ -7,8 +7,6 @@
 #include "base/alloc.h"
 #include "diagnose/rules.h"
 
-enum { QUIET_SECONDS = 10 }; /* without a line behind the last, nobody is at work any more */
-
 static struct spot said_finished(const struct scene *s)
 {
     return scene_said(s, SCENE_SUCCESS);

@@ -6,6 +6,8 @@
 
 #include "diagnose/bundle.h"
 
+enum { QUIET_SECONDS = 10 }; /* without a line behind the last, nobody is at work any more */
+
 /* A line of the bundle. */
 struct spot {
     const struct bundle_item *item; /* NULL: nowhere */

@@ -8,8 +8,6 @@
 
 #include "base/alloc.h"
 
-enum { QUIET_SECONDS = 10 };
-
 static void note_processes(const struct scene *s, struct strv *ret)
 {
     for (size_t i = 0; i < s->bundle->n_processes; i++) {
