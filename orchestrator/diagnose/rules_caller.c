@@ -84,8 +84,8 @@ const struct rule rule_no_answer = {
 /* --- 8: not implemented --------------------------------------------------------------------------
  */
 
-/* The shim's words. "Function not implemented" (Go: "function …") is ENOSYS, which CRIU and the
- * runtimes pass on. */
+/* The shim's words: those of the Go one, then those of the Rust one. "Function not implemented"
+ * (Go: "function …") is ENOSYS, which CRIU and the runtimes pass on. */
 static bool says_not_implemented(const char *line)
 {
     static const char words[] = "not implemented", before[] = "unction ";
@@ -93,14 +93,15 @@ static bool says_not_implemented(const char *line)
     for (const char *p = line; (p = strstr(p, words)); p++)
         if ((size_t)(p - line) < len || strncmp(p - len, before, len) != 0)
             return true;
-    return strstr(line, "Unimplemented");
+    return strstr(line, "Unimplemented") || strstr(line, "Task/Checkpoint is not supported");
 }
 
-/* The agent's server on a request that it does not have: "/grpc.AgentService/… does not exist". */
+/* The agent's server on a request that it does not have: "/grpc.AgentService/… does not exist"; on
+ * one that its protocol has and it does not answer: "… is not supported". */
 static bool says_unknown_to_agent(const char *line)
 {
     const char *call = strstr(line, "grpc.AgentService/");
-    return call && strstr(call, "does not exist");
+    return call && (strstr(call, "does not exist") || strstr(call, "is not supported"));
 }
 
 static void check_agent_knows_it(const struct scene *s, const struct rule *r, struct findings *out)
@@ -139,8 +140,10 @@ static void check_not_implemented(const struct scene *s, const struct rule *r, s
     finding_show(f, (struct spot){s->said, (int)line});
     finding_show(f, caller_line(s, "runtime"));
     finding_explain(
-        f, "The shim answered the request for a checkpoint with \"not implemented\". Upstream "
-           "Kata's shims do: neither the Go nor the Rust one passes it to the agent.");
+        f,
+        "The shim answered that it does not have this request. Upstream Kata's shims do: neither "
+        "the Go one (\"not implemented\") nor the Rust one (\"not supported\") passes it to the "
+        "agent.");
     finding_remedy(
         f, "command -v containerd-shim-kata-v2    # on the host: is it the patched one?",
         "Install a shim that implements Checkpoint, and see that containerd finds that one on "

@@ -77,12 +77,13 @@ int check_client(struct doctor *d, struct check_result *f, struct error *err)
  */
 
 /* As containerd would find it: its own PATH. Path, time of its last change, and how often the words
- * of upstream's "not implemented" stand in it. */
+ * of upstream's answers stand in it, the Go shim's "not implemented" and the Rust one's. */
 static const char find_shim[] =
     "pid=$(systemctl show -p MainPID --value containerd 2>/dev/null); "
     "path=$(tr '\\0' '\\n' <\"/proc/${pid:-0}/environ\" 2>/dev/null | sed -n 's/^PATH=//p'); "
     "PATH=${path:-$PATH}; f=$(command -v containerd-shim-kata-v2) || exit 0; "
-    "printf '%s\\n' \"$f\"; stat -L -c %Y -- \"$f\"; grep -c -a -F 'service Checkpoint' -- \"$f\"";
+    "printf '%s\\n' \"$f\"; stat -L -c %Y -- \"$f\"; "
+    "grep -c -a -F -e 'service Checkpoint' -e 'Task/Checkpoint is not supported' -- \"$f\"";
 
 /* When a `checkpoint` step last succeeded on the host, in the store: seconds since 1970; 0: never.
  * The store does not have which runtime it was of. */
@@ -132,8 +133,8 @@ int check_shim(struct doctor *d, struct check_result *f, struct error *err)
                          path);
     if (n_marks > 0) {
         check_say(f, VERDICT_FAIL,
-                  "%s answers a checkpoint with \"not implemented\", as "
-                  "upstream's does",
+                  "%s answers a checkpoint with \"not implemented\" or \"not supported\", as "
+                  "upstream's do",
                   path);
         return check_advise(f, "install a shim that is patched to checkpoint");
     }

@@ -112,11 +112,13 @@ sick space-image unknown 'no image was found'
 
 healthy 'guest: auto'
 plant df :
+plant containerd-shim-kata-v2 '# /containerd.task.v2.Task/Checkpoint is not supported'
 rm bin/ctr bin/nerdctl bin/kata-runtime
 examine here
 sick containerd fail 'there is no ctr' 'install containerd there'
 sick client fail 'neither nerdctl nor ctr' 'install nerdctl 2.2'
 sick kata fail 'there is no kata-runtime' 'install Kata'
+sick shim fail 'not supported' patched
 sick image fail 'neither the workflow file nor kata-runtime names one' 'set `path` of an entry of `images`'
 sick space-cache unknown '`df` there does not say'
 
