@@ -60,12 +60,14 @@ static void check_no_answer(const struct scene *s, const struct rule *r, struct 
                              "for a child that no longer exists.");
     finding_remedy(
         f,
-        "# in the agent: hold the reaper's lock only around start and wait of CRIU, and wait "
-        "for its\n# pid; no lock across `.await`\n"
-        "let _guard = WAIT_PID_LOCKER.lock().await;",
+        "# in the agent; args: CRIU's\n"
+        "let _guard = WAIT_PID_LOCKER.lock().await;\n"
+        "let output = tokio::process::Command::new(\"criu\").args(args).output().await?;\n"
+        "drop(_guard);",
         "Start CRIU and wait for it under the lock that keeps the reaper away (the agent has "
-        "one for its own children), and give it back at once. The images are whole and can be "
-        "used; the container may still be paused.");
+        "one for its own children): keep the guard until CRIU's status is read, with "
+        "tokio::process across that `.await`, and take no other lock meanwhile. The images are "
+        "whole and can be used; the container may still be paused.");
     finding_refute(f,
                    "a CRIU that still runs, a log without `Dumping finished successfully`, or a "
                    "client that is at work: large images take their time into containerd's store");

@@ -386,6 +386,22 @@ static void a_tracer_of_the_container_is_not_to_be_killed(void **state)
     assert_non_null(strstr(j.f.items[0].remedy, "a process of the container itself"));
 }
 
+/* Given back between start and wait, the lock keeps nobody away. */
+static void the_reapers_lock_is_kept_until_criu_was_waited_for(void **state)
+{
+    (void)state;
+    static const char *const bundles[] = {"no-answer.reaped.evidence", "no-answer.zombie.evidence"};
+    for (size_t i = 0; i < ARRAY_SIZE(bundles); i++) {
+        cleanup_judged struct judged j = JUDGED_INIT;
+        judge_file(bundles[i], &j);
+        const char *lock = strstr(j.f.items[0].command, "WAIT_PID_LOCKER.lock()");
+        const char *wait = lock ? strstr(lock, ".output().await") : NULL;
+        assert_non_null(wait);
+        assert_non_null(strstr(wait, "drop(_guard)"));
+        assert_non_null(strstr(j.f.items[0].remedy, "until CRIU's status is read"));
+    }
+}
+
 static void a_refusal_makes_a_filter_likely(void **state)
 {
     (void)state;
@@ -718,6 +734,7 @@ int main(void)
         cmocka_unit_test(a_tracer_that_was_not_seen_is_not_to_be_killed),
         cmocka_unit_test(a_folder_that_hangs_is_unusual),
         cmocka_unit_test(a_tracer_of_the_container_is_not_to_be_killed),
+        cmocka_unit_test(the_reapers_lock_is_kept_until_criu_was_waited_for),
         cmocka_unit_test(a_refusal_makes_a_filter_likely),
         cmocka_unit_test(a_spawner_is_as_sure_as_the_log_says),
         cmocka_unit_test(a_helper_that_could_not_be_waited_for_is_not_accused),
