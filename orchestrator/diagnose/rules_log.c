@@ -189,11 +189,20 @@ static const struct saying unsupported[] = {
      "leads to it.",
      "Mount first and open afterwards, or close the file before the checkpoint.",
      NULL},
-    {{"External socket is used", "Can't dump half of stream unix connection"},
+    {{"External socket is used"},
      "a unix socket is connected to a process outside of the container",
      "The other end of the connection is not in the dump, so it cannot be restored whole.",
-     "Close it before the checkpoint, or allow its end to be outside:",
-     "--ext-unix-sk"},
+     "Close it before the checkpoint, or allow its end to be outside. --ext-unix-sk serves only "
+     "datagram sockets whose peer has a name; any other is named by its inode:",
+     "--ext-unix-sk\n--external unix[INODE]    # INODE: of `ls -l /proc/PID/fd`, in the guest"},
+    {{"Can't dump half of stream unix connection", "Can't dump name-less external socket"},
+     "a unix socket is connected to a process outside of the container, and --ext-unix-sk does not "
+     "serve it",
+     "That option is for datagram sockets whose peer has a name, to which restore can connect them "
+     "again. A connection (stream, seqpacket) and a peer without a name are gone with the other "
+     "end.",
+     "Close it before the checkpoint, or have CRIU leave that one without its peer:",
+     "--external unix[INODE]    # INODE: of `ls -l /proc/PID/fd`, in the guest"},
     {{"Connected TCP socket"},
      "a TCP connection is open",
      "CRIU dumps open connections only where it is told to, as they must be locked until restore.",

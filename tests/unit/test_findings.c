@@ -307,7 +307,7 @@ static void one_cause_is_one_finding(void **state)
     }
 }
 
-static void a_file_outside_and_one_that_is_watched_are_told_apart(void **state)
+static void what_criu_says_has_its_own_remedy(void **state)
 {
     (void)state;
     static const struct {
@@ -315,6 +315,9 @@ static void a_file_outside_and_one_that_is_watched_are_told_apart(void **state)
     } cases[] = {
         {"unsupported.outside-file.evidence", "file[%x:%x]", "--skip-mnt"},
         {"unsupported.watch.evidence", "--irmap-scan-path ", "ls -l"},
+        {"unsupported.unix-socket.evidence", "--ext-unix-sk\n--external unix[INODE]", "--skip-mnt"},
+        {"unsupported.unix-stream.evidence", "--external unix[INODE]", "--ext-unix-sk"},
+        {"unsupported.unix-nameless.evidence", "--external unix[INODE]", "--ext-unix-sk"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         cleanup_judged struct judged j = JUDGED_INIT;
@@ -728,7 +731,7 @@ int main(void)
         cmocka_unit_test(blocks_and_inodes_are_told_apart),
         cmocka_unit_test(a_cause_that_no_line_shows_is_only_possible),
         cmocka_unit_test(one_cause_is_one_finding),
-        cmocka_unit_test(a_file_outside_and_one_that_is_watched_are_told_apart),
+        cmocka_unit_test(what_criu_says_has_its_own_remedy),
         cmocka_unit_test(what_iptables_says_itself_is_shown),
         cmocka_unit_test(yama_is_to_be_off_where_the_capability_is_not_given),
         cmocka_unit_test(a_tracer_that_was_not_seen_is_not_to_be_killed),
