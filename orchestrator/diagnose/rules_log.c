@@ -232,6 +232,13 @@ static const struct saying unsupported[] = {
      "The messages are the kernel's, and CRIU cannot put them there again.",
      "Checkpoint when the workload has read them, or have it close the socket before.",
      "ss -f netlink -p    # in the container's network namespace; Recv-Q is not 0"},
+    {{"Control messages in queue, not supported"},
+     "a socket holds a message that came with more than its bytes, and was not read yet",
+     "Messages that wait in a socket are dumped with some kinds of what comes along: descriptors, "
+     "in newer versions credentials and times. This one has another kind; the line before in the "
+     "log has its type.",
+     "Checkpoint when the workload has read it, or have it close the socket before.",
+     "ss -x -p    # in the container's network namespace; Recv-Q is not 0"},
     {{"Some file locks are hold"},
      "the target holds file locks",
      "CRIU dumps file locks only where it is told to.",

@@ -296,6 +296,7 @@ static void one_cause_is_one_finding(void **state)
         {"no-space.client.evidence", CERTAIN},
         {"ptrace-forbidden.selinux.evidence", LIKELY},
         {"uninterruptible.fuse.evidence", CERTAIN},
+        {"unsupported.control-message.evidence", CERTAIN},
         {"unsupported.criu-itself.evidence", CERTAIN},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
