@@ -53,17 +53,61 @@ static bool is_refusal(const char *line)
     return false;
 }
 
-/* Where it is said that a seize was refused. That of a zombie is too, and CRIU goes on; nobody can
- * trace himself, which is another matter. */
+static bool is_dead(char state)
+{
+    return state == 'Z' || state == 'X';
+}
+
+/* Is that process or thread of the container known to have lived, by what CRIU says of it next or
+ * by its own state? */
+static bool was_alive(const struct scene *s, const struct bundle_item *words, int64_t pid)
+{
+    cleanup_free char *next = xasprintf("Unseizable non-zombie %" PRId64 " found", pid);
+    if (item_find(words, next) >= 0)
+        return true;
+    for (size_t i = 0; i < s->bundle->n_processes; i++) {
+        const struct process *p = &s->bundle->processes[i];
+        if (!(p->roles & PROCESS_TARGET) && p != s->target)
+            continue;
+        if (p->pid == pid)
+            return !is_dead(p->state);
+        const struct bundle_item *thread =
+            bundle_find(s->bundle, "/proc/%d/task/%" PRId64 "/status", p->pid, pid);
+        const char *state = item_value(thread, "State", NULL);
+        if (state)
+            return !is_dead(*state);
+    }
+    return false;
+}
+
+/* The kernel refuses a zombie with the same words, and CRIU goes on: only what lived counts. */
+static bool may_be_of_zombie(const struct scene *s, const struct bundle_item *words,
+                             const char *line)
+{
+    static const char before[] = "Unable to interrupt task: ";
+    const char *at = strstr(line, before);
+    int64_t pid;
+    if (!at || !strstr(at, "(Operation not permitted)"))
+        return false;
+    at += strlen(before);
+    cleanup_free char *number = xstrndup(at, strcspn(at, " "));
+    return !parse_int(number, &pid) || !was_alive(s, words, pid);
+}
+
+/* Where it is said that a seize was refused, and CRIU does not go on. Nobody can trace himself,
+ * which is another matter. */
 static struct spot denied(const struct scene *s)
 {
     const struct bundle_item *const items[] = {s->log, s->said};
     if (spot_is(scene_said(s, "criu itself is within dumped tree")))
         return (struct spot){0};
     for (size_t i = 0; i < ARRAY_SIZE(items); i++)
-        for (size_t n = 0; items[i] && n < items[i]->lines.len; n++)
-            if (is_refusal(items[i]->lines.items[n]) && (items[i] != s->log || !goes_on(s, (int)n)))
+        for (size_t n = 0; items[i] && n < items[i]->lines.len; n++) {
+            const char *line = items[i]->lines.items[n];
+            if (is_refusal(line) && !may_be_of_zombie(s, items[i], line) &&
+                (items[i] != s->log || !goes_on(s, (int)n)))
                 return (struct spot){items[i], (int)n};
+        }
     return (struct spot){0};
 }
 

@@ -295,9 +295,12 @@ static void one_cause_is_one_finding(void **state)
         {"kernel-options.udp-lite.evidence", CERTAIN},
         {"no-space.client.evidence", CERTAIN},
         {"ptrace-forbidden.selinux.evidence", LIKELY},
+        {"traced.child.evidence", CERTAIN},
         {"uninterruptible.fuse.evidence", CERTAIN},
+        {"uninterruptible.zombie.evidence", CERTAIN},
         {"unsupported.control-message.evidence", CERTAIN},
         {"unsupported.criu-itself.evidence", CERTAIN},
+        {"unsupported.zombie.evidence", CERTAIN},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         cleanup_judged struct judged j = JUDGED_INIT;
