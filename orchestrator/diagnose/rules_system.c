@@ -118,11 +118,13 @@ static void check_kernel_options(const struct scene *s, const struct rule *r, st
         finding_refute(f, "`criu check` says that it looks good");
     }
     const struct bundle_item *check = bundle_find(s->bundle, "criu check");
+    const char *status = item_value(check, "exit status", NULL);
     int error = item_find(check, "Error (");
-    /* It also tells of what is missing and not needed, and then that it looks good. Without root it
-     * tells of itself. */
-    if (error < 0 || item_find(check, "vdso") >= 0 || item_find(check, "Looks good") >= 0 ||
-        item_find(check, "CAP_SYS_ADMIN") >= 0 || item_find(check, "need to be root") >= 0)
+    /* It also tells of what is missing and not needed, and then that it looks good. Another status
+     * than its own is of one that was cut short in between. Without root it tells of itself. */
+    if (error < 0 || !status || strcmp(status, "1") != 0 || item_find(check, "vdso") >= 0 ||
+        item_find(check, "Looks good") >= 0 || item_find(check, "CAP_SYS_ADMIN") >= 0 ||
+        item_find(check, "need to be root") >= 0)
         return;
     struct finding *f = finding_add(out, r, LIKELY, "`criu check` fails on this kernel");
     finding_show(f, (struct spot){check, error});
