@@ -68,7 +68,8 @@ list_processes() {
         case $1:$line in
         shims:*shim*"${id:-no container}"* | shims:*qemu*"${id:-no container}"* | \
             clients:*nerdctl*' checkpoint '* | clients:*ctr*' checkpoint '* | \
-            clients:*runc*' checkpoint '* | clients:*crun*' checkpoint '*)
+            clients:*runc*' checkpoint '* | clients:*crun*' checkpoint '* | \
+            clients:*crictl*' checkpoint '*)
             printf '%s: %s\n' "${file%% *}" "$line"
             ;;
         esac

@@ -302,10 +302,18 @@ static void check_left_frozen(const struct scene *s, const struct rule *r, struc
         return;
     bool killed = s->client && strcmp(s->client, "killed") == 0;
     bool unfinished = s->log && !s->finished;
+    const char *space = item_value(s->caller, "namespace", NULL);
+    /* kubelet asks for one without a process of its own for that. */
+    bool kubelet = !s->client && space && strcmp(space, "k8s.io") == 0;
     struct finding *f =
-        finding_add(out, r, killed && !unfinished ? CERTAIN : LIKELY,
-                    killed ? "the container was left frozen by a client that was killed"
-                           : "the container is frozen, and nobody makes a checkpoint of it");
+        finding_add(out, r,
+                    killed && !unfinished ? CERTAIN
+                    : kubelet             ? POSSIBLE
+                                          : LIKELY,
+                    killed    ? "the container was left frozen by a client that was killed"
+                    : kubelet ? "the container is frozen, and no client makes a checkpoint of it; "
+                                "kubelet may be at it"
+                              : "the container is frozen, and nobody makes a checkpoint of it");
     show_freezer(f, &s->target_freezer);
     struct spot client = {s->caller, -1};
     if (s->client && item_value(s->caller, "client:", &client.line))
@@ -319,14 +327,17 @@ static void check_left_frozen(const struct scene *s, const struct rule *r, struc
                     "A client pauses the task, asks for the checkpoint, and resumes it at the end. "
                     "One that is killed or loses its connection in between never resumes it.");
     const char *id = item_value(s->caller, "container", NULL);
-    const char *space = item_value(s->caller, "namespace", NULL);
     /* A bundle may come from anywhere, and this is there to be copied. */
     cleanup_free char *quoted_id = id ? shell_quote(id) : NULL;
     cleanup_free char *quoted_space = shell_quote(space ? space : "default");
     cleanup_free char *thaw = id ? xasprintf("ctr -n %s tasks resume %s", quoted_space, quoted_id)
                                  : thaw_command(&s->target_freezer);
-    finding_remedy(f, thaw, "Resume it%s:", id ? ", on the host" : "");
-    finding_refute(f, "somebody paused the container on purpose");
+    finding_remedy(f, thaw, "%s%s:",
+                   kubelet ? "Where kubelet waits for no checkpoint of it, resume it" : "Resume it",
+                   id ? ", on the host" : "");
+    finding_refute(f, kubelet ? "somebody paused the container on purpose, or a request of kubelet "
+                                "for its checkpoint is under way"
+                              : "somebody paused the container on purpose");
 }
 
 const struct rule rule_left_frozen = {

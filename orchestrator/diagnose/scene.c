@@ -305,32 +305,42 @@ static bool says_yes(const struct bundle_item *item, const char *key)
     return value && strcmp(value, "yes") == 0;
 }
 
+static const char in_word[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+
 /* Is it a word of the line, or a folder in it? */
 static bool mentions(const char *line, const char *word)
 {
-    static const char inside[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
     size_t len = strlen(word);
     for (const char *p = line; len > 0 && (p = strstr(p, word)); p++)
-        if ((p == line || !strchr(inside, p[-1])) && (!p[len] || !strchr(inside, p[len])))
+        if ((p == line || !strchr(in_word, p[-1])) && (!p[len] || !strchr(in_word, p[len])))
             return true;
     return false;
+}
+
+/* Is the id, or as much of it as clients show, a word of the line? */
+static bool mentions_id(const char *line, const char *id)
+{
+    enum { SHORT_ID = 12 }; /* as nerdctl shows it; crictl shows 13 */
+    for (const char *p = line; *p; p += strcspn(p, in_word)) {
+        size_t len = strspn(p, in_word);
+        if (len >= SHORT_ID && strncmp(p, id, len) == 0)
+            return true;
+        p += len;
+    }
+    return mentions(line, id);
 }
 
 /* The first client that makes a checkpoint of this container; where it is not known which one this
  * is, of any. */
 static struct spot find_client(const struct scene *s)
 {
-    enum { SHORT_ID = 12 }; /* as nerdctl shows it */
     const struct bundle_item *clients = bundle_find(s->bundle, "host: clients");
     const char *id = item_value(s->caller, "container", NULL);
     const char *name = item_value(s->caller, "name", NULL);
-    cleanup_free char *short_id = id ? xstrndup(id, SHORT_ID) : NULL;
     for (size_t i = 0; clients && i < clients->lines.len; i++) {
         const char *line = clients->lines.items[i];
         if (strstr(line, " checkpoint") &&
-            ((!id && !name) || (id && (mentions(line, id) || mentions(line, short_id))) ||
-             (name && mentions(line, name))))
+            ((!id && !name) || (id && mentions_id(line, id)) || (name && mentions(line, name))))
             return (struct spot){clients, (int)i};
     }
     return (struct spot){0};

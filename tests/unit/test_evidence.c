@@ -245,6 +245,27 @@ static void secrets_in_the_journal_are_hidden(void **state)
     assert_int_equal(fs_remove_tree(folder, &err), 0);
 }
 
+/* A checkpoint that comes through CRI has its client, too. */
+static void who_makes_a_checkpoint_is_in_it(void **state)
+{
+    (void)state;
+    static char *const environment[] = {"PATH=/bin", NULL};
+    static char *const arguments[] = {"sh",         "-c",          "kill -STOP $$; :", "crictl",
+                                      "checkpoint", "--export=/x", "0123456789abc",    NULL};
+    pid_t pid = start_target(environment, arguments, NULL);
+    const struct diagnose_spec spec = {.container = "0123456789abcdef", .space = "k8s.io"};
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    cleanup_bundle struct bundle b = BUNDLE_INIT;
+    take(&spec, NULL, &text, &b);
+    end_target(pid);
+    const struct bundle_item *clients = bundle_find(&b, "host: clients");
+    cleanup_free char *its = xasprintf("/proc/%d/cmdline: ", (int)pid);
+    assert_true(item_prefix(clients, its) >= 0);
+    cleanup_scene struct scene s;
+    scene_make(&b, &s);
+    assert_true(spot_is(s.client_alive));
+}
+
 /* By what a variable is called, and by what stands in it. */
 static void every_name_of_a_secret_is_known(void **state)
 {
@@ -653,6 +674,7 @@ int main(void)
         cmocka_unit_test(the_threads_of_a_parent_are_in_it),
         cmocka_unit_test(secrets_within_values_and_arguments_are_hidden),
         cmocka_unit_test(secrets_in_the_journal_are_hidden),
+        cmocka_unit_test(who_makes_a_checkpoint_is_in_it),
         cmocka_unit_test(every_name_of_a_secret_is_known),
         cmocka_unit_test(what_is_cut_within_a_secret_is_left_out),
         cmocka_unit_test(arguments_that_look_like_a_header_are_only_arguments),

@@ -270,6 +270,8 @@ static void a_cause_that_no_line_shows_is_only_possible(void **state)
         const char *bundle;
         enum certainty certainty;
     } cases[] = {
+        {"left-frozen.kubelet.evidence", POSSIBLE},
+        {"left-frozen.live.evidence", LIKELY},
         {"workload-gone.interrupted.evidence", CERTAIN},
         {"workload-gone.no-log.evidence", POSSIBLE},
     };
