@@ -79,13 +79,17 @@ set +f
 scan=$(head -v -c 1024 $stats $cgroups)
 set -f
 targets='' crius='' agents='' parents='' tracers='' children='' all=''
-n_targets=0 n_crius=0 n_agents=0 init=''
+n_targets=0 n_crius=0 n_agents=0 n_loaders=0 init='' loaders=''
 # add_target PID: bounds what a fork bomb in the container can make of this, and counts all.
 add_target() {
     ! is_target "$1" || return 0
     eval "target_$1=yes"
     n_targets=$((n_targets + 1))
     [ "$n_targets" -gt 16 ] || targets="$targets $1"
+}
+add_criu() {
+    n_crius=$((n_crius + 1))
+    [ "$n_crius" -gt 8 ] || crius="$crius $1"
 }
 is_target() { eval "[ -n \"\${target_$1:-}\" ]"; }
 file=''
@@ -106,9 +110,10 @@ for line in $scan; do
             eval "ppid_$this=\$ppid"
             all="$all $this"
             case $comm in
-            criu*)
-                n_crius=$((n_crius + 1))
-                [ "$n_crius" -gt 8 ] || crius="$crius $this"
+            criu*) add_criu "$this" ;;
+            ld-* | ld.so* | ld64.so*)
+                n_loaders=$((n_loaders + 1))
+                [ "$n_loaders" -gt 8 ] || loaders="$loaders $this"
                 ;;
             kata-agent*)
                 n_agents=$((n_agents + 1))
@@ -137,6 +142,12 @@ for line in $scan; do
     esac
 done
 IFS=' '
+# A CRIU that brings its own C library along has the name of that one's loader.
+for this in $loaders; do
+    case $(head -c 4096 "/proc/$this/cmdline" | tr '\0' ' ') in
+    *criu*' dump '* | *criu*' pre-dump '* | *criu*' swrk '* | *criu*' restore '*) add_criu "$this" ;;
+    esac
+done
 # Where Kata's agent is init, it has that name.
 read -r parameters </proc/cmdline
 case $init" $parameters" in init*' agent.'*) agents=${agents:- 1} ;; esac

@@ -113,6 +113,11 @@ static struct spot denied(const struct scene *s)
 
 /* --- 3: another tracer ----------------------------------------------------------------------- */
 
+static bool is_criu(const struct process *tracer)
+{
+    return tracer && ((tracer->roles & PROCESS_CRIU) || scene_dumps(tracer));
+}
+
 /* May it be the CRIU of this checkpoint, or a part of it? It is not where that one was refused,
  * said that it failed, and the client has its answer. */
 static bool may_be_ours(const struct scene *s, const struct process *tracer)
@@ -135,7 +140,7 @@ static int tracer_in(const struct scene *s, const struct bundle_item *status, st
     if (!value || !parse_int(value, &pid) || pid <= 0 || pid > INT32_MAX)
         return 0;
     const struct process *tracer = bundle_process(s->bundle, (int)pid);
-    if (tracer && (tracer->roles & PROCESS_CRIU) && may_be_ours(s, tracer))
+    if (is_criu(tracer) && may_be_ours(s, tracer))
         return 0;
     *ret = (struct spot){status, line};
     return (int)pid;
@@ -178,7 +183,7 @@ static void check_traced(const struct scene *s, const struct rule *r, struct fin
     finding_explain(
         f, "A process has one tracer at most. CRIU needs to be it, so a debugger, strace, a "
            "monitor that uses ptrace, or a CRIU that still hangs there keeps it out.");
-    bool criu = tracer && (tracer->roles & PROCESS_CRIU);
+    bool criu = is_criu(tracer);
     bool own = tracer && (tracer->roles & PROCESS_TARGET);
     cleanup_free char *command =
         criu ? xasprintf("tr '\\0' ' ' </proc/%d/cmdline; cat /proc/%d/wchan    # in the guest",

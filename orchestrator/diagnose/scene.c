@@ -44,7 +44,7 @@ struct spot scene_said(const struct scene *s, const char *text)
 
 /* --- processes ------------------------------------------------------------------------------- */
 
-static bool dumps(const struct process *p)
+bool scene_dumps(const struct process *p)
 {
     return strv_contains(&p->command, "dump") || strv_contains(&p->command, "pre-dump") ||
            strv_contains(&p->command, "swrk");
@@ -54,7 +54,7 @@ static bool dumps(const struct process *p)
  * something else (`criu check`), or only called so, is none; a zombie has no words any more. */
 static int criu_fit(const struct bundle *b, const struct process *p)
 {
-    bool works = dumps(p) || strv_contains(&p->command, "restore");
+    bool works = scene_dumps(p) || strv_contains(&p->command, "restore");
     if (!(p->roles & PROCESS_CRIU) || (p->command.len > 0 && !works))
         return 0;
     int64_t root = 0;
@@ -66,7 +66,7 @@ static int criu_fit(const struct bundle *b, const struct process *p)
     bool ours = target && (target->roles & PROCESS_TARGET);
     if (root > 0 && !ours && bundle_role(b, PROCESS_TARGET))
         return 0; /* somebody else's */
-    return 1 + 4 * ours + 2 * dumps(p) + (p->state != 'Z');
+    return 1 + 4 * ours + 2 * scene_dumps(p) + (p->state != 'Z');
 }
 
 static void find_processes(struct scene *s)

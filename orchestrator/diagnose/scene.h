@@ -62,6 +62,9 @@ void scene_make(const struct bundle *b, struct scene *ret);
 void scene_release(struct scene *s);
 #define cleanup_scene __attribute__((cleanup(scene_release)))
 
+/* Does it make a dump, by its words? A CRIU that its own C library's loader runs has the name of
+ * that. */
+bool scene_dumps(const struct process *p);
 /* The first line of CRIU's log that contains `text`; then of what the client said. */
 struct spot scene_said(const struct scene *s, const char *text);
 /* What CRIU says at the end of a dump, or of a pre-dump, that succeeded. */

@@ -528,6 +528,35 @@ static void a_timeout_is_what_it_is(void **state)
     }
 }
 
+/* It has the name of the loader that runs it. */
+static void a_criu_with_a_library_of_its_own_is_one(void **state)
+{
+    (void)state;
+    static char *const environment[] = {"PATH=/bin", NULL};
+    static const struct {
+        const char *word;
+        bool is_one;
+    } cases[] = {{"dump", true}, {"swrk", true}, {"cat", false}};
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_free char *word = xstrdup(cases[i].word);
+        char *const arguments[] = {
+            "sh",        "-c", "printf ld-linux-x86-64 >/proc/$$/comm; kill -STOP $$; :",
+            "/opt/criu", word, "--tree",
+            "5",         NULL};
+        pid_t pid = start_target(environment, arguments, NULL);
+        assert_int_equal(waitpid(pid, NULL, WUNTRACED), pid);
+        const struct diagnose_spec spec = {.target_pid = getpid()};
+        cleanup_strbuf struct strbuf text = STRBUF_INIT;
+        cleanup_bundle struct bundle b = BUNDLE_INIT;
+        take(&spec, NULL, &text, &b);
+        end_target(pid);
+        const struct process *p = bundle_process(&b, pid);
+        assert_non_null(p);
+        assert_string_equal(p->name, "ld-linux-x86-64");
+        assert_int_equal((p->roles & PROCESS_CRIU) != 0, cases[i].is_one);
+    }
+}
+
 /* Anybody can call a process criu, and name or open what root alone should read. */
 static void only_what_criu_writes_is_its_log(void **state)
 {
@@ -683,6 +712,7 @@ int main(void)
         cmocka_unit_test(neither_warnings_nor_what_follows_push_an_error_out),
         cmocka_unit_test(the_youngest_log_of_a_container_is_the_first),
         cmocka_unit_test(a_timeout_is_what_it_is),
+        cmocka_unit_test(a_criu_with_a_library_of_its_own_is_one),
         cmocka_unit_test(only_what_criu_writes_is_its_log),
         cmocka_unit_test(a_name_that_is_shell_code_is_only_a_name),
         cmocka_unit_test(what_the_caller_knows_is_in_it),
