@@ -28,7 +28,8 @@
 /* Where CRIU and its target run. */
 struct evidence_place {
     /* Run the POSIX shell script there as root, as `sh -c SCRIPT kataloop ARGS…` would, and keep
-     * its output and exit status. It reads, and changes nothing. Its output is some 50 to 500 KB.
+     * its output and exit status. It reads, and changes nothing (`criu check`, which loads kernel
+     * modules, is asked only where a CRIU has run before). Its output is some 50 to 500 KB.
      */
     int (*run_script)(void *self, const char *script, const struct strv *args, int64_t deadline,
                       struct run_result *ret, struct error *err);

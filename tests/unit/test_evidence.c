@@ -528,6 +528,39 @@ static void a_timeout_is_what_it_is(void **state)
     }
 }
 
+/* It would load kernel modules, and so might hide what is looked for. */
+static void criu_is_asked_only_where_one_has_run(void **state)
+{
+    (void)state;
+    static const char criu[] = "#!/bin/sh\necho asked: $1\n";
+    static const char *const logs[] = {NULL, "dump.log"};
+    for (size_t i = 0; i < ARRAY_SIZE(logs); i++) {
+        char folder[] = "/tmp/kataloop-evidence-XXXXXX";
+        assert_non_null(mkdtemp(folder));
+        cleanup_error struct error err = ERROR_INIT;
+        cleanup_free char *program = path_join(folder, "criu"),
+                          *log = logs[i] ? path_join(folder, logs[i]) : NULL;
+        assert_int_equal(fs_write_atomic(program, criu, strlen(criu), 0700, &err), 0);
+        if (log)
+            assert_int_equal(fs_write_atomic(log, "(0.1) x\n", 8, 0600, &err), 0);
+        const struct evidence_place place = {in_odd_place, folder};
+        const struct diagnose_spec spec = {.target_pid = getpid(), .work_dir = folder};
+        cleanup_strbuf struct strbuf text = STRBUF_INIT;
+        cleanup_bundle struct bundle b = BUNDLE_INIT;
+        take(&spec, &place, &text, &b);
+        /* Of this machine's own. */
+        bool has_run = access("/run/criu.kdat", F_OK) == 0 || bundle_role(&b, PROCESS_CRIU);
+        const struct bundle_item *check = bundle_find(&b, "criu check");
+        assert_non_null(check);
+        assert_int_equal(check->missing == NULL, log || has_run);
+        if (check->missing)
+            assert_non_null(strstr(check->missing, "no CRIU is known to have run here"));
+        else
+            assert_string_equal(item_line(check, 0), "asked: check");
+        assert_int_equal(fs_remove_tree(folder, &err), 0);
+    }
+}
+
 /* It has the name of the loader that runs it. */
 static void a_criu_with_a_library_of_its_own_is_one(void **state)
 {
@@ -712,6 +745,7 @@ int main(void)
         cmocka_unit_test(neither_warnings_nor_what_follows_push_an_error_out),
         cmocka_unit_test(the_youngest_log_of_a_container_is_the_first),
         cmocka_unit_test(a_timeout_is_what_it_is),
+        cmocka_unit_test(criu_is_asked_only_where_one_has_run),
         cmocka_unit_test(a_criu_with_a_library_of_its_own_is_one),
         cmocka_unit_test(only_what_criu_writes_is_its_log),
         cmocka_unit_test(a_name_that_is_shell_code_is_only_a_name),
