@@ -204,11 +204,12 @@ for this in $threaded; do
     done
 done
 set -f
-# Of a thread of the target that another process traces, its tracer is wanted too.
+# Of a thread of the target that another process traces, its tracer is wanted too. Words end with
+# blanks: at a line break the shell does not split here.
 read_tracers() {
     # shellcheck disable=SC2086,SC2046
-    set -- $(for this in $targets; do echo "/proc/$this/status"; done) \
-        $(for task in $tasks; do echo "$task/status"; done)
+    set -- $(for this in $targets; do printf '%s ' "/proc/$this/status"; done) \
+        $(for task in $tasks; do printf '%s ' "$task/status"; done)
     [ $# -gt 0 ] || return 0
     IFS=$newline
     for line in $(head -v -c 4096 "$@"); do

@@ -150,6 +150,7 @@ if wanted "no --freeze-cgroup"; then
 fi
 
 planted "another tracer" traced 'again && tracer && checkpoint "" && until_true ended'
+wanted "another tracer" && has "another tracer: by name" "$out" '(perl): CRIU cannot attach'
 planted "ptrace forbidden" ptrace-forbidden 'again && checkpoint no-capability && until_true ended'
 planted "ptrace forbidden by a seccomp filter" ptrace-forbidden \
     'again && forbid ptrace && checkpoint stay && until_true gone'

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -167,6 +168,47 @@ static void the_threads_of_a_parent_are_in_it(void **state)
     close(said[0]);
     assert_true(bundle_process(&b, getpid())->roles & PROCESS_PARENT);
     assert_non_null(bundle_find(&b, "/proc/%d/task/%d/status", getpid(), t.id));
+}
+
+/* Two processes, the first traced by this one. */
+static pid_t start_traced(void)
+{
+    int ready[2];
+    char byte;
+    assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+        if (fork() == 0)
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+        close(ready[0]);
+        close(ready[1]);
+        for (;;)
+            pause();
+    }
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 0);
+    close(ready[0]);
+    return pid;
+}
+
+static void a_tracer_is_in_it_by_name(void **state)
+{
+    (void)state;
+    pid_t pid = start_traced();
+    const struct diagnose_spec spec = {.target_pid = pid};
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    cleanup_bundle struct bundle b = BUNDLE_INIT;
+    take(&spec, NULL, &text, &b);
+    end_target(pid);
+    char name[16];
+    assert_int_equal(prctl(PR_GET_NAME, name), 0);
+    assert_string_equal(item_value(bundle_find(&b, "processes"), "targets in all", NULL), "2");
+    const struct process *tracer = bundle_process(&b, getpid());
+    assert_non_null(tracer);
+    assert_true(tracer->roles & PROCESS_TRACER);
+    assert_string_equal(tracer->name, name);
+    assert_true(tracer->command.len > 0);
 }
 
 /* Neither what has a secret's name in its value, nor what has one on the command line. */
@@ -734,6 +776,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_process_is_in_it_and_its_secrets_are_not),
         cmocka_unit_test(the_threads_of_a_parent_are_in_it),
+        cmocka_unit_test(a_tracer_is_in_it_by_name),
         cmocka_unit_test(secrets_within_values_and_arguments_are_hidden),
         cmocka_unit_test(secrets_in_the_journal_are_hidden),
         cmocka_unit_test(who_makes_a_checkpoint_is_in_it),
