@@ -3,6 +3,7 @@
 #include "results/run_id.h"
 
 #include <stdint.h>
+#include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -21,4 +22,11 @@ char *run_id_new(void)
     if (!gmtime_r(&now, &tm) || strftime(date, sizeof(date), "%Y%m%d-%H%M%S", &tm) == 0)
         return xasprintf("00000000-000000-%04x", noise);
     return xasprintf("%s-%04x", date, noise);
+}
+
+bool run_id_is_meant(const char *word)
+{
+    size_t digits = strspn(word, "0123456789");
+    return strcmp(word, "latest") == 0 ||
+           (digits == 8 && (word[digits] == '-' || word[digits] == '\0'));
 }

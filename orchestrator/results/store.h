@@ -118,6 +118,9 @@ int store_runs(struct store *s, const char *host, int limit, struct store_run **
  * One of an older format, which has no address, counts where it was on a host of that name. */
 int store_dirty_runs(struct store *s, const char *host, const char *address, int limit,
                      struct store_run **ret, size_t *ret_n, struct error *err);
+/* The same of those that run now. */
+int store_running_runs(struct store *s, const char *host, const char *address, int limit,
+                       struct store_run **ret, size_t *ret_n, struct error *err);
 void store_runs_free(struct store_run *runs, size_t n);
 /* A run by its id, the start of one, or "latest". */
 int store_find_run(struct store *s, const char *name, struct store_run *ret, struct error *err);

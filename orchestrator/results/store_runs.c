@@ -10,26 +10,42 @@
 #include "base/alloc.h"
 #include "base/fs.h"
 #include "base/parse.h"
+#include "base/strv.h"
 #include "results/store_schema.h"
 
-/* What tells this process from every other: "pid start-time-in-ticks boot-id" (proc(5), field 22 of
- * stat). NULL where the process is not there. */
+/* What tells a process from every other, in words: where its number counts (the machine and the pid
+ * namespace), when (the boot), and then number and start, in ticks (proc(5), field 22 of stat). */
+enum mark_word { MARK_PID, MARK_START, MARK_NAMESPACE, MARK_MACHINE, MARK_BOOT, MARK_WORDS };
+
+/* What a file of one word says; "-": it is not there. */
+static char *word_of(const char *path)
+{
+    cleanup_error struct error unheard = ERROR_INIT;
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    if (fs_read(path, 4096, &text, &unheard) < 0 || text.len == 0)
+        return xstrdup("-");
+    return xstrndup(text.data, strcspn(text.data, " \n"));
+}
+
+/* NULL where the process is not there. */
 static char *process_mark(int64_t pid)
 {
     cleanup_error struct error unheard = ERROR_INIT;
-    cleanup_strbuf struct strbuf stat = STRBUF_INIT, boot = STRBUF_INIT;
+    cleanup_strbuf struct strbuf stat = STRBUF_INIT;
     cleanup_free char *path = xasprintf("/proc/%lld/stat", (long long)pid);
-    if (fs_read(path, 4096, &stat, &unheard) < 0 ||
-        fs_read("/proc/sys/kernel/random/boot_id", 128, &boot, &unheard) < 0)
+    if (fs_read(path, 4096, &stat, &unheard) < 0)
         return NULL;
     const char *p = strrchr(strbuf_str(&stat), ')'); /* the name before it may hold anything */
     for (int field = 2; p && field < 22; field++)
         p = strchr(p + 1, ' ');
     if (!p)
         return NULL;
-    strbuf_rtrim(&boot);
-    return xasprintf("%lld %.*s %s", (long long)pid, (int)strcspn(p + 1, " "), p + 1,
-                     strbuf_str(&boot));
+    char space[64];
+    ssize_t n = readlink("/proc/self/ns/pid", space, sizeof(space));
+    cleanup_free char *machine = word_of("/etc/machine-id");
+    cleanup_free char *boot = word_of("/proc/sys/kernel/random/boot_id");
+    return xasprintf("%lld %.*s %.*s %s %s", (long long)pid, (int)strcspn(p + 1, " "), p + 1,
+                     n > 0 ? (int)n : 1, n > 0 ? space : "-", machine, boot);
 }
 
 int store_add_run(struct store *s, const struct store_run *run, struct error *err)
@@ -57,12 +73,33 @@ int store_set_dirty(struct store *s, const char *run, bool dirty, struct error *
                          run);
 }
 
+/* The words of a mark; false: it is none. */
+static bool read_mark(const char *mark, struct strv *ret)
+{
+    for (const char *p = mark; *p;) {
+        size_t len = strcspn(p, " ");
+        strv_push_owned(ret, xstrndup(p, len));
+        p += len + strspn(p + len, " ");
+    }
+    return ret->len == MARK_WORDS;
+}
+
+/* What cannot be told from here (of another machine with the same home, of another container)
+ * counts as alive: what it has made is not this one's to take away. */
 static bool process_lives(const char *mark)
 {
-    cleanup_free char *pid_text = xstrndup(mark, strcspn(mark, " "));
+    cleanup_strv struct strv its = STRV_INIT, own = STRV_INIT;
+    cleanup_free char *self = process_mark(getpid());
     int64_t pid;
-    if (!parse_int(pid_text, &pid))
+    if (!self || !read_mark(self, &own) || !read_mark(mark, &its) ||
+        !parse_int(its.items[MARK_PID], &pid))
         return false;
+    if (strcmp(its.items[MARK_MACHINE], own.items[MARK_MACHINE]) != 0)
+        return true;
+    if (strcmp(its.items[MARK_BOOT], own.items[MARK_BOOT]) != 0)
+        return false;
+    if (strcmp(its.items[MARK_NAMESPACE], own.items[MARK_NAMESPACE]) != 0)
+        return true;
     cleanup_free char *now = process_mark(pid);
     return now && strcmp(now, mark) == 0;
 }
@@ -181,15 +218,23 @@ int store_runs(struct store *s, const char *host, int limit, struct store_run **
     return read_runs(s, stmt, ret, ret_n, err);
 }
 
+#define AT_ADDRESS                                                                                 \
+    " AND (address = ?2 OR (address = '' AND host = ?1)) ORDER BY rowid DESC LIMIT ?3"
+
 int store_dirty_runs(struct store *s, const char *host, const char *address, int limit,
                      struct store_run **ret, size_t *ret_n, struct error *err)
 {
     sqlite3_stmt *stmt =
-        store_prepare(s, err,
-                      RUN_COLUMNS "WHERE dirty AND outcome <> 'running'"
-                                  " AND (address = ?2 OR (address = '' AND host = ?1))"
-                                  " ORDER BY rowid DESC LIMIT ?3",
-                      "ssi", host, address, (int64_t)limit);
+        store_prepare(s, err, RUN_COLUMNS "WHERE dirty AND outcome <> 'running'" AT_ADDRESS, "ssi",
+                      host, address, (int64_t)limit);
+    return read_runs(s, stmt, ret, ret_n, err);
+}
+
+int store_running_runs(struct store *s, const char *host, const char *address, int limit,
+                       struct store_run **ret, size_t *ret_n, struct error *err)
+{
+    sqlite3_stmt *stmt = store_prepare(s, err, RUN_COLUMNS "WHERE outcome = 'running'" AT_ADDRESS,
+                                       "ssi", host, address, (int64_t)limit);
     return read_runs(s, stmt, ret, ret_n, err);
 }
 

@@ -251,6 +251,7 @@ static void a_run_whose_number_another_process_has_is_lost(void **state)
         "UPDATE runs SET process = substr(process, 1, instr(process, ' ')) || '1' ||"
         " substr(process, instr(process, ' ') + 1)",
         "UPDATE runs SET process = substr(process, 1, length(process) - 1) || 'x'",
+        "UPDATE runs SET process = ''",
     };
     for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
         cleanup_free char *id = xasprintf("run-%zu", i);
@@ -260,6 +261,40 @@ static void a_run_whose_number_another_process_has_is_lost(void **state)
         struct store_run run;
         assert_int_equal(store_find_run(f->store, id, &run, &err), 0);
         assert_string_equal(run.outcome, "lost");
+        store_run_release(&run);
+    }
+}
+
+/* "-" where it is not there, as the store has it. */
+static char *word_in(const char *path)
+{
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    cleanup_error struct error absent = ERROR_INIT;
+    if (fs_read(path, 4096, &text, &absent) < 0 || text.len == 0)
+        return xstrdup("-");
+    strbuf_rtrim(&text);
+    return xstrdup(strbuf_str(&text));
+}
+
+/* Two that share a home: another machine, another container. */
+static void a_run_that_cannot_be_seen_from_here_is_not_lost(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_free char *machine = word_in("/etc/machine-id");
+    cleanup_free char *boot = word_in("/proc/sys/kernel/random/boot_id");
+    char *marks[] = {xasprintf("1 1 pid:[1] %s %s", machine, boot),
+                     xstrdup("1 1 pid:[1] another-machine another-boot")};
+    for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
+        cleanup_free char *id = xasprintf("run-%zu", i);
+        cleanup_free char *set = xasprintf("UPDATE runs SET process = '%s'", marks[i]);
+        free(marks[i]);
+        add_run(f->store, id, 1);
+        assert_int_equal(sqlite3_exec(f->store->db, set, NULL, NULL, NULL), SQLITE_OK);
+        assert_int_equal(store_mark_lost(f->store, &err), 0);
+        struct store_run run;
+        assert_int_equal(store_find_run(f->store, id, &run, &err), 0);
+        assert_string_equal(run.outcome, "running");
         store_run_release(&run);
     }
 }
@@ -664,6 +699,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_run_is_found_by_the_start_of_its_id, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_run_whose_process_died_is_lost, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_run_that_cannot_be_seen_from_here_is_not_lost, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_run_whose_number_another_process_has_is_lost, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_run_without_an_address_is_that_hosts_by_its_name, set_up,
