@@ -3,9 +3,12 @@
  *
  * A message names the thing and the cause, from the outside in ("injecting into guest: opening
  * `/x.img`: No such file or directory"); the hint is the next thing to do. Both are one line,
- * without a full stop. Only a verb prints them. */
+ * without a full stop (a compiler's errors behind it are lines of their own). Only a verb prints
+ * them. */
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
+
+#include <stdbool.h>
 
 #include "base/span.h"
 
@@ -54,6 +57,12 @@ void error_move(struct error *to, struct error *from);
 
 /* Free what `err` owns and make it empty. */
 void error_release(struct error *err);
+
+/* A stop, or a host that cannot be reached: what is tried after it fails of the same. */
+static inline bool error_ends_all(const struct error *err)
+{
+    return err->code == ERR_INTERRUPTED || err->code == ERR_UNREACHABLE;
+}
 
 /* The exit code of a program that ends with `err` (README.md has the table). */
 int error_exit_code(const struct error *err);

@@ -181,6 +181,12 @@ int fs_write_full(int fd, const void *data, size_t len)
     return 0;
 }
 
+void fs_set_nonblocking(int fd)
+{
+    if (fd >= 0) /* an open descriptor has flags, and takes this one */
+        (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
+
 /* Asking for it is setting it; this program has one thread. */
 static mode_t less_umask(mode_t mode)
 {

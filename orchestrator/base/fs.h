@@ -42,6 +42,8 @@ ssize_t fs_read_full(int fd, void *data, size_t len);
 /* Write everything to a descriptor; -1 with errno. Retries after EINTR and short writes; for
  * blocking descriptors. */
 int fs_write_full(int fd, const void *data, size_t len);
+/* O_NONBLOCK for a descriptor; -1: none. */
+void fs_set_nonblocking(int fd);
 /* First in main(): a standard descriptor that the caller has closed is taken up, so that no file or
  * pipe of this program gets its number and what is meant for a screen. It can be used the wrong way
  * round only: whoever needs it hears of it as before. */

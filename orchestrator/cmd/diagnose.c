@@ -20,6 +20,7 @@
 #include "guest/find.h"
 #include "guest/guest.h"
 #include "report/sink_terminal.h"
+#include "results/run_id.h"
 #include "results/store.h"
 
 /* Into the guest, and for the evidence of both sides; an emulated machine needs it. */
@@ -91,15 +92,6 @@ static bool is_path(const char *text)
     return strchr(text, '/') || has_suffix(text);
 }
 
-/* "20261124-091233-3f2a", the start of one, or "latest": no container has such a name. */
-static bool is_run(const char *text)
-{
-    if (strcmp(text, "latest") == 0)
-        return true;
-    size_t digits = strspn(text, "0123456789");
-    return digits == 8 && text[digits] == '-';
-}
-
 /* The words are as many as the form takes (check_words). */
 static unsigned form_of(const struct invocation *inv)
 {
@@ -110,7 +102,7 @@ static unsigned form_of(const struct invocation *inv)
     const char *what = inv->args.items[0];
     if (is_file(what) || is_path(what))
         return OF_BUNDLE;
-    return is_run(what) ? OF_RUN : OF_CONTAINER;
+    return run_id_is_meant(what) ? OF_RUN : OF_CONTAINER;
 }
 
 static int check_options(const struct invocation *inv, unsigned form, struct error *err)
@@ -151,7 +143,7 @@ static int check_words(const struct invocation *inv, struct error *err)
 {
     const struct strv *args = &inv->args;
     if (invocation_option(inv, "compare")) {
-        if (args->len != 1 || !(is_path(args->items[0]) || is_run(args->items[0])))
+        if (args->len != 1 || !(is_path(args->items[0]) || run_id_is_meant(args->items[0])))
             return 0;
         error_set(err, ERR_USAGE, "two are compared, and `%s` is one", args->items[0]);
         return error_hint(err, "usage: kataloop diagnose --compare [A B | WORKFLOW]");
@@ -210,7 +202,7 @@ static int bundle_of_run(const char *name, char **ret, struct error *err)
 static int read_kept(const char *what, struct strbuf *ret, char **ret_path, struct error *err)
 {
     cleanup_free char *path = NULL;
-    if (is_file(what) || !is_run(what))
+    if (is_file(what) || !run_id_is_meant(what))
         path = xstrdup(what);
     else if (bundle_of_run(what, &path, err) < 0)
         return -1;

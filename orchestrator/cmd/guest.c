@@ -68,16 +68,20 @@ static int visit_open(struct invocation *inv, struct visit *v, struct error *err
  */
 
 /* All of standard input; nothing where it is a terminal. */
-static int read_input(struct strbuf *ret, struct error *err)
+static int read_input(int64_t deadline, struct strbuf *ret, struct error *err)
 {
     enum { PIECE = 65536 };
     while (!isatty(STDIN_FILENO)) {
         struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
                                {.fd = cancel_fd(), .events = POLLIN}};
-        if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+        if (poll(fds, ARRAY_SIZE(fds), deadline_poll_ms(deadline)) < 0 && errno != EINTR)
             return error_set_errno(err, errno, "waiting for standard input");
         if (cancel_check(err) < 0)
             return -1;
+        if (!fds[0].revents && clock_now() >= deadline) {
+            error_set(err, ERR_TIMEOUT, "standard input, which the command is to get, has no end");
+            return error_hint(err, "`</dev/null` gives it none");
+        }
         if (!fds[0].revents)
             continue;
         ssize_t n = read(STDIN_FILENO, strbuf_reserve(ret, PIECE), PIECE);
@@ -151,8 +155,10 @@ static int exec(struct invocation *inv, struct error *err)
         error_set(err, ERR_USAGE, "there is no command to run in the guest");
         return error_hint(err, "such as `kataloop guest exec %s -- ps aux`", inv->args.items[1]);
     }
-    if (timeout_of(inv, &timeout, err) < 0 || visit_open(inv, &v, err) < 0 ||
-        read_input(&input, err) < 0)
+    if (timeout_of(inv, &timeout, err) < 0 || visit_open(inv, &v, err) < 0)
+        return -1;
+    int64_t deadline = timeout == DEADLINE_NEVER ? timeout : deadline_in(timeout);
+    if (read_input(deadline, &input, err) < 0)
         return -1;
     for (size_t i = 2; i < inv->args.len; i++)
         strv_push(&argv, inv->args.items[i]);
@@ -164,7 +170,6 @@ static int exec(struct invocation *inv, struct error *err)
         .output_data = &outlet,
         .form = json ? GUEST_BULK : GUEST_LIVE,
     };
-    int64_t deadline = timeout == DEADLINE_NEVER ? timeout : deadline_in(timeout);
     if (guest_run(v.guest, &cmd, deadline, &r, err) < 0)
         return -1;
     if (outlet.errnum != 0 && outlet.errnum != EPIPE)

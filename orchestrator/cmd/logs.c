@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * logs: the lines of host, containerd, shim, agent and CRIU, merged in time. */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "criu/log.h"
 #include "logs/collect.h"
 #include "report/sink_terminal.h"
+#include "results/run_id.h"
 
 #define FIND_TIMEOUT  (60 * NSEC_PER_SEC)
 #define SINCE_DEFAULT (5 * 60 * NSEC_PER_SEC)
@@ -55,15 +55,6 @@ static void question_release(struct question *q)
     strv_release(&q->seen);
 }
 #define cleanup_question __attribute__((cleanup(question_release)))
-
-/* A run's id begins with its date; nothing else here does. */
-static bool looks_like_run(const char *word)
-{
-    for (int i = 0; i < 8; i++)
-        if (!isdigit((unsigned char)word[i]))
-            return strcmp(word, "latest") == 0;
-    return word[8] == '-' || word[8] == '\0';
-}
 
 /* What the run's own lines have in them, where it has made containers: their ids, and its own as it
  * stands in their names and in its folders. */
@@ -123,14 +114,15 @@ static int find_run(struct invocation *inv, struct question *q, struct error *er
 {
     const char *word = inv->args.len > 0 ? inv->args.items[0] : NULL;
     cleanup_store struct store *store = NULL;
-    if (!word || !looks_like_run(word))
+    if (!word || !run_id_is_meant(word))
         return 0;
     if (invocation_option(inv, "since"))
         return error_set(
             err, ERR_USAGE,
             "`--since` does not go with a run, which has a start and an end of its own");
-    if (store_open_copy(NULL, &store, err) < 0 || store_find_run(store, word, &q->run, err) < 0 ||
-        read_containers(store, q, err) < 0 || find_kept(store, q, err) < 0)
+    if (store_open_copy(NULL, &store, err) < 0 || store_mark_lost(store, err) < 0 ||
+        store_find_run(store, word, &q->run, err) < 0 || read_containers(store, q, err) < 0 ||
+        find_kept(store, q, err) < 0)
         return -1;
     return find_host(inv, &q->run, err);
 }

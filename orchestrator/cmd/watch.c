@@ -43,14 +43,10 @@ static int watch_sources(const struct session *s, struct trees *trees, struct er
  * and the next round opens another. */
 static void keep_alive(struct transport **host)
 {
-    if (!*host || transport_is_local(*host) || transport_is_lost(*host))
+    if (!*host)
         return;
-    cleanup_strv struct strv argv = STRV_INIT;
-    strv_push(&argv, "true");
-    const struct command cmd = {.argv = &argv};
-    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    cleanup_error struct error silence = ERROR_INIT;
-    if (transport_run(*host, &cmd, deadline_in(10 * NSEC_PER_SEC), &r, &silence) < 0) {
+    transport_probe(*host, 10 * NSEC_PER_SEC);
+    if (transport_is_lost(*host)) {
         transport_close(*host);
         *host = NULL;
     }

@@ -122,7 +122,7 @@ struct side {
 static int put_side(const struct side *side, struct run_result *r, struct error *failure,
                     struct strbuf *ret, struct error *err)
 {
-    if (failure->code == ERR_INTERRUPTED || failure->code == ERR_UNREACHABLE) {
+    if (error_ends_all(failure)) {
         error_move(err, failure);
         return -1;
     }

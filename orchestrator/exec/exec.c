@@ -204,6 +204,8 @@ static int clean_up(struct runner *r, bool announce, struct error *err)
     cancel_shield_begin();
     x->step = -1;
     x->deadline = deadline_in(120 * NSEC_PER_SEC);
+    if (announce) /* why it failed, or was stopped, may be a connection that stands still */
+        transport_probe(x->host, 10 * NSEC_PER_SEC);
     int result = transport_is_lost(x->host) ? transport_reconnect(x->host, err) : 0;
     if (result == 0)
         result = undo_back_to(x, &x->undo, 0, announce, err);
@@ -220,7 +222,7 @@ static int take_leftover_away(struct runner *r, const char *run_id, struct error
     bool found = false;
     cleanup_error struct error failure = ERROR_INIT;
     if (leftovers_remove(&r->x, run_id, &found, &failure) < 0) {
-        if (failure.code != ERR_INTERRUPTED && failure.code != ERR_UNREACHABLE)
+        if (!error_ends_all(&failure))
             return exec_note(&r->x, err, "what run %s has left stays until the next run: %s",
                              run_id, failure.message);
         error_move(err, &failure);
@@ -245,6 +247,26 @@ static int take_leftovers_away(struct runner *r, struct error *err)
     x->deadline = deadline_in(120 * NSEC_PER_SEC);
     for (size_t i = 0; i < n && result == 0; i++)
         result = take_leftover_away(r, runs[i].id, err);
+    store_runs_free(runs, n);
+    return result;
+}
+
+/* Nobody is kept from the host, but who measures has to know. */
+static int say_others(struct runner *r, struct error *err)
+{
+    enum { MOST = 10 };
+    const char *address = value_get_string(r->plan->host, "ssh");
+    struct store_run *runs = NULL;
+    size_t n = 0;
+    if (store_running_runs(r->store, r->plan->host_name, address, MOST, &runs, &n, err) < 0)
+        return -1;
+    int result = 0;
+    for (size_t i = 0; i < n && result == 0; i++)
+        if (strcmp(runs[i].id, r->x.run_id) != 0)
+            result = exec_note(&r->x, err,
+                               "run %s (%s) is on this host too: what it restarts and builds "
+                               "disturbs this one",
+                               runs[i].id, runs[i].workflow);
     store_runs_free(runs, n);
     return result;
 }
@@ -277,9 +299,11 @@ static char *workspace_of(const struct plan *plan, struct transport *host, struc
     if (transport_check(host, &cmd, deadline_in(60 * NSEC_PER_SEC), "asking for the login folder",
                         &r, err) < 0)
         return NULL;
+    cleanup_free char *folder = NULL;
     strbuf_rtrim(&r.out);
-    return strcmp(workspace, ".") == 0 ? xstrdup(strbuf_str(&r.out))
-                                       : xasprintf("%s/%s", strbuf_str(&r.out), workspace);
+    if (transport_path(host, strbuf_str(&r.out), &folder, err) < 0)
+        return NULL;
+    return strcmp(workspace, ".") == 0 ? steal(&folder) : xasprintf("%s/%s", folder, workspace);
 }
 
 static void exec_release(struct exec *x)
@@ -330,7 +354,9 @@ int exec_plan(struct transport *host, const struct plan *plan, const struct exec
         .changed = changed,
     };
     transport_set_tick(host, tick, &r);
-    int result = take_leftovers_away(&r, err);
+    int result = say_others(&r, err);
+    if (result == 0)
+        result = take_leftovers_away(&r, err);
     if (result == 0)
         result = do_steps(&r, err);
     cleanup_error struct error failure = ERROR_INIT;

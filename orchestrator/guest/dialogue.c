@@ -79,6 +79,12 @@ static void hang_up(struct dialogue *d)
     d->p = NULL;
 }
 
+/* Also where the host was connected to again since. */
+static bool is_closed(const struct dialogue *d)
+{
+    return !d->p || proc_ended(d->p, NULL) || proc_is_lost(d->p);
+}
+
 /* Feed the reply with what has come. */
 static bool listen(struct dialogue *d, struct strbuf *out, struct strbuf *err_out)
 {
@@ -187,7 +193,7 @@ int dialogue_open(struct guest *g, const struct carrier *carrier, int64_t deadli
 int dialogue_start(struct guest *g, const struct guest_command *cmd, struct error *err)
 {
     struct dialogue *d = g->handle;
-    if ((!d->p || proc_ended(d->p, NULL)) && connect_terminal(g, g->deadline, err) < 0)
+    if (is_closed(d) && connect_terminal(g, g->deadline, err) < 0)
         return -1;
     cleanup_strbuf struct strbuf lines = STRBUF_INIT;
     strbuf_truncate(&d->tail, 0); /* what was said before has nothing to do with this one's end */
@@ -250,7 +256,7 @@ int dialogue_shell(struct guest *g, unsigned rows, unsigned columns, int64_t dea
 {
     struct dialogue *d = g->handle;
     cleanup_strbuf struct strbuf lines = STRBUF_INIT, none = STRBUF_INIT;
-    if ((!d->p || proc_ended(d->p, NULL)) && connect_terminal(g, deadline, err) < 0)
+    if (is_closed(d) && connect_terminal(g, deadline, err) < 0)
         return -1;
     if (guest_reply_begin(&d->reply, 0, err) < 0)
         return -1;

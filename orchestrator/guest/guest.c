@@ -51,7 +51,7 @@ static int open_machine(struct guest *g, int64_t deadline, struct error *err)
     cleanup_error struct error quick = ERROR_INIT;
     if (open_way(g, &guest_vsock, deadline_min(deadline, deadline_in(QUICK)), &quick) == 0)
         return 0;
-    if (quick.code != ERR_INTERRUPTED && quick.code != ERR_UNREACHABLE)
+    if (!error_ends_all(&quick))
         return open_way(g, &guest_console, deadline, err);
     error_move(err, &quick);
     return -1;

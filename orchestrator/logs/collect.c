@@ -163,25 +163,26 @@ static int read_guest(const struct log_request *r, struct log_lines *ret, struct
     if (ask_guest(g, &criu, &files, err) < 0)
         return -1;
     criu_files_read(strbuf_str(&files), files.len, ret);
-    for (size_t i = 0; i < JOURNAL_QUESTIONS; i++) {
+    int result = 0;
+    for (size_t i = 0; i < JOURNAL_QUESTIONS && result == 0; i++) {
         cleanup_strv struct strv argv = STRV_INIT;
         cleanup_strbuf struct strbuf said = STRBUF_INIT;
         journal_command(i, r->since + ahead > 0 ? r->since + ahead : 0,
                         r->until > 0 ? r->until + ahead : 0, false, &argv);
-        if (ask_guest(g, &argv, &said, err) < 0)
-            return -1;
-        journal_read(&said, ret);
+        result = ask_guest(g, &argv, &said, err);
+        if (result == 0)
+            journal_read(&said, ret);
     }
     for (size_t i = before; i < ret->len; i++) {
         ret->items[i].sure = true;
         ret->items[i].at -= ahead;
     }
-    return 0;
+    return result;
 }
 
 static int fails(struct error *failure, const char *what, struct strv *notes, struct error *err)
 {
-    if (failure->code == ERR_INTERRUPTED || failure->code == ERR_UNREACHABLE) {
+    if (error_ends_all(failure)) {
         error_move(err, failure);
         return -1;
     }

@@ -21,7 +21,8 @@ static const char *const questions[JOURNAL_QUESTIONS][9] = {
 
 void journal_command(size_t question, int64_t since, int64_t until, bool follow, struct strv *ret)
 {
-    strv_push_all(ret, "journalctl", "--output=json", "--all", "--no-pager", "--quiet", NULL);
+    strv_push_all(ret, "journalctl", "--output=json", "--all", "--no-pager", "--quiet",
+                  "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_SYSTEMD_UNIT,PRIORITY", NULL);
     strv_printf(ret, "--since=@%" PRId64, since / 1000000);
     if (until > 0)
         strv_printf(ret, "--until=@%" PRId64, until / 1000000 + 1);

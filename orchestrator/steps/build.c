@@ -32,14 +32,49 @@ static int output_state(struct exec *x, const struct plan_step *step, struct str
     return step_stat_files(x, &output, false, ret, err);
 }
 
+static bool line_has(const char *line, size_t len, const char *what)
+{
+    return memmem(line, len, what, strlen(what)) != NULL;
+}
+
+static bool starts(const char *line, size_t len, const char *what)
+{
+    return len >= strlen(what) && memcmp(line, what, strlen(what)) == 0;
+}
+
+/* The compiler's own errors in a build log, at most `max` bytes of them: rustc's "error…" blocks,
+ * gcc's and clang's "file:line:column: error:", make's "***". Empty where none is known. */
+static void compiler_errors(const char *log, size_t max, struct strbuf *ret)
+{
+    bool in_block = false; /* a rustc error goes on until an empty line */
+    for (const char *line = log; *line && ret->len < max;) {
+        size_t len = strcspn(line, "\n");
+        bool rust = starts(line, len, "error[") || starts(line, len, "error:");
+        bool other = line_has(line, len, ": error:") || line_has(line, len, ": fatal error:") ||
+                     (starts(line, len, "make") && line_has(line, len, "***")) ||
+                     line_has(line, len, "undefined reference to");
+        if (rust)
+            in_block = true;
+        else if (len == 0)
+            in_block = false;
+        if (in_block || other) {
+            strbuf_add(ret, line, len < max - ret->len ? len : max - ret->len);
+            strbuf_putc(ret, '\n');
+        }
+        line += len;
+        if (*line == '\n')
+            line++;
+    }
+}
+
 /* The compiler's errors, where its output has any, else its last lines. */
 static int build_failed(struct exec *x, const struct command *cmd, struct run_result *r,
                         struct error *err)
 {
     cleanup_strbuf struct strbuf errors = STRBUF_INIT;
-    step_compiler_errors(strbuf_str(&r->err), SHOWN_ERRORS, &errors);
+    compiler_errors(strbuf_str(&r->err), SHOWN_ERRORS, &errors);
     if (errors.len == 0)
-        step_compiler_errors(strbuf_str(&r->out), SHOWN_ERRORS, &errors);
+        compiler_errors(strbuf_str(&r->out), SHOWN_ERRORS, &errors);
     if (errors.len == 0)
         return step_command_failed(x, cmd, r, "the build failed", err);
     strbuf_rtrim(&errors);

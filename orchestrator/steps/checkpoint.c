@@ -67,16 +67,14 @@ static int undo_folder(struct exec *x, const char *folder, struct error *err)
     return exec_check_command(x, &cmd, "removing the checkpoint's images", &r, err);
 }
 
-static int make_folder(struct exec *x, const struct plan_step *step, char **ret, struct error *err)
+static int make_folder(struct exec *x, const struct plan_step *step, char **ret, size_t *ret_ticket,
+                       struct error *err)
 {
     /* One that is to stay has a name that is not looked for among leftovers. */
-    bool keep = keeps(step);
     cleanup_free char *folder =
-        xasprintf("/var/tmp/kataloop-%s%s-%d", keep ? "kept-" : "", x->run_id, x->step);
-    if (!keep) {
-        cleanup_free char *text = xasprintf("checkpoint images %s", folder);
-        undo_push(&x->undo, undo_folder, folder, text);
-    }
+        xasprintf("/var/tmp/kataloop-%s%s-%d", keeps(step) ? "kept-" : "", x->run_id, x->step);
+    cleanup_free char *text = xasprintf("checkpoint images %s", folder);
+    *ret_ticket = undo_push(&x->undo, undo_folder, folder, text);
     cleanup_strv struct strv argv = STRV_INIT;
     strv_push_all(&argv, "mkdir", "-m", "0700", "--", folder, NULL);
     const struct command cmd = {.argv = &argv, .become = true};
@@ -154,6 +152,7 @@ struct attempt {
     struct checkpoint_watch watch;
     struct host_evidence *host_evidence; /* of a hang that is suspected; NULL: none is */
     size_t criu;                         /* ticket of undo_criu */
+    size_t images;                       /* … of undo_folder */
     int64_t begun;
     struct run_result result; /* of the timed command */
     struct checkpoint_time time;
@@ -210,7 +209,7 @@ static int prepare(struct attempt *a, struct error *err)
     const struct run_container *c = a->container;
     if (read_counter(a, err) < 0)
         return -1;
-    if (make_folder(x, a->step, &a->folder, err) < 0)
+    if (make_folder(x, a->step, &a->folder, &a->images, err) < 0)
         return -1;
     const struct checkpoint_spec spec = {.folder = a->folder, .leave_running = a->leave_running};
     c->client->checkpoint(c, &spec, &a->client);
@@ -259,13 +258,8 @@ static int let_go(struct attempt *a, struct proc *p, struct error *err)
     return result == 0 && p ? proc_kill(p, 5 * NSEC_PER_SEC, err) : result;
 }
 
-/* A stop, or a connection that is lost: what is to be undone is left to the end of the run, which
- * is shielded from the one and opens another for the other. */
-static bool is_over(const struct error *e)
-{
-    return e->code == ERR_INTERRUPTED || e->code == ERR_UNREACHABLE;
-}
-
+/* After a stop, or on a connection that is lost, what is to be undone is left to the end of the
+ * run, which is shielded from the one and opens another for the other. */
 static int not_examined(const struct attempt *a, struct error *why, struct error *err)
 {
     error_move(err, why);
@@ -285,7 +279,7 @@ static int hangs(struct attempt *a, struct proc *p, struct error *err)
     a->x->deadline = deadline_in(120 * NSEC_PER_SEC);
     strbuf_add(&a->result.err, proc_err(p)->data, proc_err(p)->len);
     int examined = examine(a, &spec, &found, &failure);
-    if (is_over(&failure))
+    if (error_ends_all(&failure))
         return not_examined(a, &failure, err);
     cleanup_error struct error left = ERROR_INIT;
     int ended = let_go(a, p, &left);
@@ -305,6 +299,8 @@ static const struct {
 } known_failures[] = {
     {": not implemented",
      "the runtime's shim cannot checkpoint: upstream Kata's cannot, a patched one is needed"},
+    {"Task/Checkpoint is not supported",
+     "the runtime's shim cannot checkpoint: upstream Kata's cannot, a patched one is needed"},
     {"unknown command", "this client cannot checkpoint: nerdctl can from 2.2 on"},
     {"unknown subcommand", "this client cannot checkpoint: nerdctl can from 2.2 on"},
 };
@@ -317,7 +313,7 @@ static int failed(struct attempt *a, struct error *err)
     cleanup_error struct error failure = ERROR_INIT;
     struct diagnose_spec spec = {.client = CLIENT_EXITED, .client_status = a->time.status};
     int examined = a->watch.guest ? examine(a, &spec, &found, &failure) : -1;
-    if (is_over(&failure))
+    if (error_ends_all(&failure))
         return not_examined(a, &failure, err);
     a->result.status.code = a->time.status;
     strbuf_truncate(&a->result.out, 0);
@@ -372,8 +368,11 @@ static int succeeded(struct attempt *a, struct error *err)
     x->checkpoint.folder = xstrdup(a->folder); /* before it may be taken away */
     x->checkpoint.container = (size_t)(c - x->containers);
     if (checkpoint_figures_read(x, c, a->folder, a->watch.guest, a->watch.log, &figures, err) < 0 ||
-        (keeps(a->step) ? say_kept(a, &figures, err) : forget(x, c, err)) < 0 ||
-        checkpoint_emit_sample(x, a->step, &figures, err) < 0)
+        (keeps(a->step) ? say_kept(a, &figures, err) : forget(x, c, err)) < 0)
+        return -1;
+    if (keeps(a->step))
+        undo_forget(&x->undo, a->images);
+    if (checkpoint_emit_sample(x, a->step, &figures, err) < 0)
         return -1;
     bool running = figures.running;
     cleanup_free char *time = duration_format(a->time.wall);
@@ -433,7 +432,7 @@ static int ended(struct attempt *a, struct proc *p, struct error *err)
 static int keep_log(struct attempt *a, int result, struct error *err)
 {
     cleanup_error struct error unheard = ERROR_INIT;
-    if (!a->watch.guest || !a->watch.log || (result < 0 && is_over(err)))
+    if (!a->watch.guest || !a->watch.log || (result < 0 && error_ends_all(err)))
         return result;
     int kept = kept_log_take(a->x, a->watch.guest, a->watch.log, result < 0 ? &unheard : err);
     return result < 0 ? result : kept;

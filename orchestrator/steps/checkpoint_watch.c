@@ -23,11 +23,6 @@ extern const char script_checkpoint_look[], script_checkpoint_host[];
  * of it. */
 #define LOOKS_PER_STALL (STALL_LOOKS + 1)
 
-static bool is_fatal(const struct error *e)
-{
-    return e->code == ERR_INTERRUPTED || e->code == ERR_UNREACHABLE;
-}
-
 int checkpoint_watch_open(struct checkpoint_watch *w, struct exec *x, struct run_container *c,
                           struct error *err)
 {
@@ -36,7 +31,7 @@ int checkpoint_watch_open(struct checkpoint_watch *w, struct exec *x, struct run
     if (step_guest(x, c, deadline_min(x->deadline, deadline_in(OPEN_TIME)), &w->guest, &failure) ==
         0)
         return 0;
-    if (is_fatal(&failure)) {
+    if (error_ends_all(&failure)) {
         error_move(err, &failure);
         return -1;
     }
@@ -150,7 +145,7 @@ static int end_looks(struct checkpoint_watch *w, struct exec *x, struct error *e
 /* One look fails, and nothing is watched any more; no reason to leave the checkpoint. */
 static int give_up(struct checkpoint_watch *w, struct exec *x, struct error *why, struct error *err)
 {
-    if (is_fatal(why)) {
+    if (error_ends_all(why)) {
         error_move(err, why);
         return -1;
     }

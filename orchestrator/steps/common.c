@@ -123,36 +123,3 @@ char *step_build_output(const struct exec *x, const struct value *build)
     cleanup_free char *folder = exec_host_path(x, dir ? dir : ".");
     return path_join(folder, output ? output : ".");
 }
-
-static bool line_has(const char *line, size_t len, const char *what)
-{
-    return memmem(line, len, what, strlen(what)) != NULL;
-}
-
-static bool starts(const char *line, size_t len, const char *what)
-{
-    return len >= strlen(what) && memcmp(line, what, strlen(what)) == 0;
-}
-
-void step_compiler_errors(const char *log, size_t max, struct strbuf *ret)
-{
-    bool in_block = false; /* a rustc error goes on until an empty line */
-    for (const char *line = log; *line && ret->len < max;) {
-        size_t len = strcspn(line, "\n");
-        bool rust = starts(line, len, "error[") || starts(line, len, "error:");
-        bool other = line_has(line, len, ": error:") || line_has(line, len, ": fatal error:") ||
-                     (starts(line, len, "make") && line_has(line, len, "***")) ||
-                     line_has(line, len, "undefined reference to");
-        if (rust)
-            in_block = true;
-        else if (len == 0)
-            in_block = false;
-        if (in_block || other) {
-            strbuf_add(ret, line, len < max - ret->len ? len : max - ret->len);
-            strbuf_putc(ret, '\n');
-        }
-        line += len;
-        if (*line == '\n')
-            line++;
-    }
-}

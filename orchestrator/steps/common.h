@@ -48,8 +48,4 @@ int step_stat_files(struct exec *x, const struct strv *paths, bool become, struc
 /* The output of a build as an absolute path on the host. The caller frees. */
 char *step_build_output(const struct exec *x, const struct value *build);
 
-/* The compiler's own errors in a build log, at most `max` bytes of them: rustc's "error…" blocks,
- * gcc's and clang's "file:line:column: error:", make's "***". Empty where none is known. */
-void step_compiler_errors(const char *log, size_t max, struct strbuf *ret);
-
 #endif

@@ -79,7 +79,7 @@ static int wait_guest(struct exec *x, const struct plan_step *step, struct run_c
         int64_t deadline = must ? x->deadline : deadline_min(x->deadline, deadline_in(GUEST_SOON));
         if (step_guest(x, c, deadline, &g, &failure) == 0)
             return 0;
-        if (failure.code == ERR_INTERRUPTED || failure.code == ERR_UNREACHABLE) {
+        if (error_ends_all(&failure)) {
             error_move(err, &failure);
             return -1;
         }

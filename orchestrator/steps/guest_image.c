@@ -51,13 +51,17 @@ static int send_it(struct exec *x, const char *local, struct error *err)
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     if (exec_check_command(x, &cmd, "looking for guestimg on the host", &r, err) < 0)
         return -1;
-    char *text = r.out.data ? r.out.data : (char[]){""};
-    char *rest = text;
-    const char *path = strsep(&rest, "\n");
-    bool there = rest && strncmp(rest, "there", 5) == 0;
+    cleanup_free char *path = NULL;
+    strbuf_rtrim(&r.out);
+    char *end = r.out.len > 0 ? strrchr(r.out.data, '\n') : NULL;
+    bool there = end && strcmp(end + 1, "there") == 0;
+    if (there)
+        *end = '\0';
+    if (transport_path(x->host, strbuf_str(&r.out), &path, err) < 0)
+        return -1;
     if (!there && transport_put(x->host, local, path, 0755, x->deadline, NULL, NULL, err) < 0)
         return -1;
-    x->guestimg = xstrdup(path);
+    x->guestimg = steal(&path);
     return 0;
 }
 

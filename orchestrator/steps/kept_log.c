@@ -27,7 +27,7 @@ int kept_log_take(struct exec *x, struct guest *guest, const char *path, struct 
     strv_push_all(&argv, "sh", "-c", script, "sh", path, strbuf_str(&filter), NULL);
     const struct guest_command cmd = {.argv = &argv};
     if (guest_run(guest, &cmd, deadline_in(TAKE_TIME), &r, &failure) < 0) {
-        if (failure.code != ERR_INTERRUPTED && failure.code != ERR_UNREACHABLE)
+        if (!error_ends_all(&failure))
             return exec_note(x, err, "CRIU's log is not kept: %s", failure.message);
         error_move(err, &failure);
         return -1;

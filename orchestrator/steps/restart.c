@@ -49,11 +49,17 @@ static void ready_command(const struct plan_step *step, struct strv *argv)
         strv_push_all(argv, "systemctl", "is-active", "--", unit, NULL);
 }
 
-static int wait_ready(struct exec *x, const struct plan_step *step, struct error *err)
+/* *ret_asked: what says whether the unit answers could be run. */
+static int wait_ready(struct exec *x, const struct plan_step *step, bool *ret_asked,
+                      struct error *err)
 {
-    cleanup_strv struct strv argv = STRV_INIT;
-    ready_command(step, &argv);
+    /* By a shell, which says 126 or 127 of what cannot be run; sudo says 1. */
+    cleanup_strv struct strv words = STRV_INIT, argv = STRV_INIT;
+    ready_command(step, &words);
+    strv_push_all(&argv, "sh", "-c", "exec \"$@\"", "sh", NULL);
+    strv_extend(&argv, &words);
     const struct command cmd = {.argv = &argv, .become = true};
+    const struct command shown = {.argv = &words, .become = true};
     const char *unit = value_get_string(step->args, "unit");
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     for (;;) {
@@ -61,17 +67,23 @@ static int wait_ready(struct exec *x, const struct plan_step *step, struct error
             return -1;
         if (r.status.code == 0)
             return 0;
+        *ret_asked = r.status.code != 126 && r.status.code != 127;
+        if (!*ret_asked) {
+            transport_status_error(&shown, &r, "whether it answers cannot be asked", err);
+            return error_hint(err, "set `ready` of the step to a command that %s has",
+                              transport_name(x->host));
+        }
         cleanup_error struct error pause = ERROR_INIT;
         if (exec_pause(x, POLL_PACE, unit, &pause) == 0)
             continue;
         if (pause.code == ERR_TIMEOUT)
-            return transport_status_error(&cmd, &r, "it does not answer", err);
+            return transport_status_error(&shown, &r, "it does not answer", err);
         error_move(err, &pause);
         return -1;
     }
 }
 
-static int restart(struct exec *x, const struct plan_step *step, struct error *err)
+static int restart(struct exec *x, const struct plan_step *step, bool *ret_asked, struct error *err)
 {
     const char *unit = value_get_string(step->args, "unit");
     cleanup_strv struct strv argv = STRV_INIT;
@@ -90,7 +102,7 @@ static int restart(struct exec *x, const struct plan_step *step, struct error *e
         cleanup_free char *what = xasprintf("restart of %s", unit);
         return transport_status_error(&shown, &r, what, err);
     }
-    return wait_ready(x, step, err);
+    return wait_ready(x, step, ret_asked, err);
 }
 
 /* The journal's last lines, as output of the step. */
@@ -138,9 +150,11 @@ static void put_back(struct exec *x, const struct plan_step *step, struct error 
                    value_get_string(step->args, "unit"));
         return;
     }
-    const char *unit = back == 0                         ? ""
-                       : restart(x, step, &unheard) == 0 ? ", and the unit answers again"
-                                                         : "; the unit still does not answer";
+    bool asked;
+    const char *unit = back == 0 ? ""
+                       : restart(x, step, &asked, &unheard) == 0
+                           ? ", and the unit answers again"
+                           : "; the unit still does not answer";
     error_hint(err, "the previous image was %sput back%s%s", back == 0 ? "not " : "", unit,
                not_back ? not_back : "");
 }
@@ -148,9 +162,10 @@ static void put_back(struct exec *x, const struct plan_step *step, struct error 
 static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, struct error *err)
 {
     (void)ret_changed;
-    if (restart(x, step, err) == 0)
+    bool asked = true;
+    if (restart(x, step, &asked, err) == 0)
         return 0;
-    if (err->code == ERR_INTERRUPTED || err->code == ERR_UNREACHABLE)
+    if (error_ends_all(err) || !asked)
         return -1;
     x->deadline = deadline_in(2 * 60 * NSEC_PER_SEC);
     show_journal(x, value_get_string(step->args, "unit"));

@@ -16,7 +16,8 @@ struct transport {
     char *name;   /* host_spec.name */
     char *become; /* host_spec.become, or NULL */
     bool lost;
-    bool sending;      /* input that a proc has given away has not left this machine yet */
+    unsigned generation; /* raised with each connection: procs of an older one are gone */
+    bool sending;        /* input that a proc has given away has not left this machine yet */
     uint64_t activity; /* raised whenever something came that may be for any of the procs: then all
                           are pumped once more before anything is waited for */
     void (*tick)(void *data); /* transport_set_tick() */
@@ -27,6 +28,7 @@ struct transport {
 
 struct proc {
     struct transport *transport;
+    unsigned generation;        /* of the connection it was started on */
     struct strbuf out, err, in; /* in: queued for standard input */
     bool stdin_ends;            /* close standard input once `in` is sent */
     bool stdin_closed;

@@ -16,6 +16,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/fs.h"
 #include "transport/backend.h"
 #include "transport/command_line.h"
 
@@ -71,7 +72,9 @@ static _Noreturn void run_child(const struct command *cmd, const struct strv *ar
     sigset_t none;
     sigemptyset(&none);
     forget_handlers();
-    if (cmd->killable || cmd->pty)
+    /* A Ctrl-C is kataloop's to answer: it must not reach what undoes. Who reads the terminal has
+     * to be in its foreground. */
+    if (cmd->killable || cmd->pty || cmd->stdin_fd <= 0)
         begin_session();
     sigprocmask(SIG_SETMASK, &none, NULL);
     if (dup2(fds->in, STDIN_FILENO) < 0 || dup2(fds->out, STDOUT_FILENO) < 0 ||
@@ -149,12 +152,6 @@ static int make_fds(const struct command *cmd, struct child *c, struct child_fds
     return pipe_to(&c->err, &theirs->err, false);
 }
 
-static void set_nonblocking(int fd)
-{
-    if (fd >= 0)
-        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-}
-
 static void child_free(struct child *c)
 {
     close_fd(&c->in);
@@ -191,9 +188,9 @@ static int local_start(struct proc *p, const struct command *cmd, struct error *
         child_free(c);
         return error_set_errno(err, saved, "starting `%s`", argv.items[0]);
     }
-    set_nonblocking(c->in);
-    set_nonblocking(c->out);
-    set_nonblocking(c->err);
+    fs_set_nonblocking(c->in);
+    fs_set_nonblocking(c->out);
+    fs_set_nonblocking(c->err);
     p->handle = c;
     return 0;
 }

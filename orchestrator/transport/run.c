@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/text.h"
 #include "transport/transport.h"
 
 enum { LAST_LINES = 5 };
@@ -80,5 +81,19 @@ int transport_check(struct transport *t, const struct command *cmd, int64_t dead
         return error_wrap(err, "%s", what);
     if (ret->status.code != 0)
         return transport_status_error(cmd, ret, what, err);
+    return 0;
+}
+
+int transport_path(const struct transport *t, const char *printed, char **ret, struct error *err)
+{
+    if (printed[0] != '/' || strchr(printed, '\n')) {
+        cleanup_free char *first = xstrndup(printed, strcspn(printed, "\n"));
+        cleanup_free char *shown = text_clean_string(first);
+        error_set(err, ERR_FAILED, "the login on %s prints more than it is asked for: `%.60s`",
+                  transport_name(t), shown);
+        return error_hint(err, "make the login shell's files there print nothing where there is no "
+                               "terminal");
+    }
+    *ret = xstrdup(printed);
     return 0;
 }

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/cancel.h"
 #include "base/clock.h"
+#include "base/fs.h"
 #include "transport/backend.h"
 #include "transport/command_line.h"
 #include "transport/ssh_group.h"
@@ -21,19 +22,17 @@ enum {
     QUEUE = 256 * 1024, /* bytes kept between the connection and a descriptor */
 };
 
-#define START_TIMEOUT (30 * NSEC_PER_SEC)
+#define START_TIMEOUT (30 * NSEC_PER_SEC) /* where the caller has no other wish */
 
 /* The connection of a transport. */
 struct connection {
     struct ssh *ssh;
-    unsigned generation; /* raised with each connection: channels of an older one are gone */
     char *destination, *identity, *known_hosts, *ssh_config;
     struct host_spec spec; /* its strings are those above */
 };
 
 struct channel {
     LIBSSH2_CHANNEL *channel;
-    unsigned generation;    /* of the connection it belongs to */
     int in_fd, out_fd;      /* pumped from and to; -1: none */
     struct strbuf out;      /* on its way to out_fd */
     struct ssh_group group; /* of a killable command */
@@ -43,11 +42,6 @@ struct channel {
 static struct ssh *ssh_of(const struct transport *t)
 {
     return ((struct connection *)t->handle)->ssh;
-}
-
-static bool is_gone(const struct transport *t, const struct channel *c)
-{
-    return t->lost || c->generation != ((struct connection *)t->handle)->generation;
 }
 
 static int gone(const struct transport *t, struct error *err)
@@ -74,15 +68,25 @@ static bool is_lost_code(int rc)
 static bool is_refusal(int rc)
 {
     return rc == LIBSSH2_ERROR_CHANNEL_FAILURE || rc == LIBSSH2_ERROR_CHANNEL_REQUEST_DENIED ||
-           rc == LIBSSH2_ERROR_INVAL || rc == LIBSSH2_ERROR_TIMEOUT;
+           rc == LIBSSH2_ERROR_INVAL;
+}
+
+/* ssh_wait gave up and has said why. At a stop the session is as it was; where the host has not
+ * answered in its time, nobody can go on with it. */
+static int gave_up(struct transport *t, const struct error *err)
+{
+    if (err->code != ERR_INTERRUPTED)
+        t->lost = true;
+    return -1;
 }
 
 static int failed(struct transport *t, int rc, const char *what, struct error *err)
 {
     if (is_lost_code(rc))
         return lost(t, err);
-    if (!err->message) /* else ssh_wait has said it */
-        ssh_error(ssh_of(t), what, err);
+    if (rc == LIBSSH2_ERROR_TIMEOUT && err->message)
+        return gave_up(t, err);
+    ssh_error(ssh_of(t), what, err);
     if (is_refusal(rc))
         return -1;
     t->lost = true;
@@ -131,7 +135,7 @@ static int open_channel(struct transport *t, struct channel *c, int64_t deadline
             return error_hint(err, "the host may allow no more sessions (MaxSessions of sshd)");
         }
         if (ssh_wait(s, deadline, "opening a channel on", err) < 0)
-            return -1;
+            return gave_up(t, err);
     }
     return 0;
 }
@@ -156,7 +160,7 @@ static int start_on(struct proc *p, const struct command *cmd, struct channel *c
 {
     struct transport *t = p->transport;
     struct ssh *s = ssh_of(t);
-    int64_t deadline = deadline_in(START_TIMEOUT);
+    int64_t deadline = deadline_in(cmd->start_timeout ? cmd->start_timeout : START_TIMEOUT);
     if (open_channel(t, c, deadline, err) < 0)
         return -1;
     int rc = 0;
@@ -179,19 +183,13 @@ static void channel_free(struct channel *c)
     free(c);
 }
 
-static void set_nonblocking(int fd)
-{
-    if (fd >= 0)
-        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-}
-
 /* Close the channel without waiting for the host. */
-static void drop_channel(struct transport *t, struct channel *c)
+static void drop_channel(const struct proc *p, struct channel *c)
 {
-    struct ssh *s = ssh_of(t);
     cleanup_error struct error unheard = ERROR_INIT;
-    if (!c->channel || is_gone(t, c))
+    if (!c->channel || proc_is_lost(p))
         return;
+    struct ssh *s = ssh_of(p->transport);
     cancel_shield_begin();
     (void)SSH_RETRY(s, deadline_in(NSEC_PER_SEC), "closing a channel on", &unheard,
                     libssh2_channel_free(c->channel));
@@ -202,18 +200,17 @@ static void drop_channel(struct transport *t, struct channel *c)
 static int ssh_start(struct proc *p, const struct command *cmd, struct error *err)
 {
     struct channel *c = xcalloc(1, sizeof(*c));
-    c->generation = ((struct connection *)p->transport->handle)->generation;
     c->in_fd = cmd->stdin_fd > 0 ? cmd->stdin_fd : -1;
     c->out_fd = cmd->stdout_fd > 0 ? cmd->stdout_fd : -1;
-    set_nonblocking(c->in_fd);
-    set_nonblocking(c->out_fd);
+    fs_set_nonblocking(c->in_fd);
+    fs_set_nonblocking(c->out_fd);
     if (c->in_fd >= 0)
         p->stdin_ends = false;
     cleanup_error struct error failure = ERROR_INIT;
     int result = p->transport->lost ? lost(p->transport, &failure) : start_on(p, cmd, c, &failure);
     if (result < 0) {
         error_move(err, &failure);
-        drop_channel(p->transport, c);
+        drop_channel(p, c);
         channel_free(c);
         return -1;
     }
@@ -229,7 +226,7 @@ static size_t ssh_pollfds(struct proc *p, struct pollfd fds[PROC_POLLFDS])
     const struct channel *c = p->handle;
     const struct ssh *s = ssh_of(p->transport);
     size_t n = 0;
-    if (p->ended || is_gone(p->transport, c))
+    if (p->ended || proc_is_lost(p))
         return 0;
     fds[n++] = (struct pollfd){.fd = s->fd, .events = ssh_poll_events(s)};
     if (c->in_fd >= 0 && p->in.len < QUEUE)
@@ -365,7 +362,7 @@ static int ssh_pump(struct proc *p, struct error *err)
 {
     struct channel *c = p->handle;
     struct transport *t = p->transport;
-    if (is_gone(t, c))
+    if (proc_is_lost(p))
         return gone(t, err);
     ssh_flush(ssh_of(t));
     int seconds;
@@ -433,7 +430,7 @@ static int ssh_signal(struct proc *p, const char *name, struct error *err)
 static void ssh_proc_close(struct proc *p)
 {
     struct channel *c = p->handle;
-    drop_channel(p->transport, c);
+    drop_channel(p, c);
     channel_free(c);
 }
 
@@ -446,7 +443,7 @@ static int connect_to(struct transport *t, struct connection *c, struct error *e
         return -1;
     }
     t->lost = false;
-    c->generation++;
+    t->generation++;
     return 0;
 }
 

@@ -26,6 +26,16 @@ static void note(struct attempts *a, const char *what)
     strbuf_printf(&a->tried, "%s%s", a->tried.len > 0 ? ", " : "", what);
 }
 
+/* The host has ended the login, as sshd does after some keys (MaxAuthTries): none that follows
+ * would reach it. */
+static int cut_short(const struct ssh *s, const struct attempts *a, struct error *err)
+{
+    error_set(err, ERR_UNREACHABLE, "%s ended the login of `%s`: %.100s (tried: %s)",
+              s->settings.host, s->settings.user, s->farewell, strbuf_str(&a->tried));
+    return error_hint(err, "where these are too many keys for it (MaxAuthTries of sshd), set "
+                           "`identity` of the host to the one that it knows");
+}
+
 /* --- the agent ---------------------------------------------------------------------------------
  */
 
@@ -75,6 +85,7 @@ static int try_agent(struct ssh *s, struct attempts *a, struct error *err)
             cleanup_free char *what = xasprintf("agent's `%s`", key->comment);
             note(a, what);
             a->rsa = a->rsa || is_rsa_blob(key->blob, key->blob_len);
+            result = s->farewell ? cut_short(s, a, err) : 0;
         }
     }
     libssh2_agent_disconnect(agent);
@@ -139,7 +150,8 @@ static int try_encrypted(struct ssh *s, const char *path, struct attempts *a, st
             return 1;
         if (rc == LIBSSH2_ERROR_TIMEOUT && err->message)
             return -1;
-        if (rc == LIBSSH2_ERROR_AUTHENTICATION_FAILED || rc == LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED)
+        if (rc == LIBSSH2_ERROR_AUTHENTICATION_FAILED || rc == LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED ||
+            s->farewell)
             return 0; /* the passphrase was right, the key is not wanted */
     }
     return 0;
@@ -160,11 +172,11 @@ static int try_file(struct ssh *s, const char *path, struct attempts *a, struct 
         int rc = try_key(s, path, NULL, err);
         result = rc == 0 ? 1 : rc == LIBSSH2_ERROR_TIMEOUT && err->message ? -1 : 0;
     }
-    if (result == 0) {
-        note(a, path);
-        a->rsa = a->rsa || facts.rsa;
-    }
-    return result;
+    if (result != 0)
+        return result;
+    note(a, path);
+    a->rsa = a->rsa || facts.rsa;
+    return s->farewell ? cut_short(s, a, err) : 0;
 }
 
 static int refused(const struct ssh *s, const struct attempts *a, struct error *err)

@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/cancel.h"
 #include "base/clock.h"
+#include "base/text.h"
 
 #define DEFAULT_TIMEOUT (20 * NSEC_PER_SEC)
 
@@ -48,6 +49,16 @@ int ssh_wait(struct ssh *s, int64_t deadline, const char *what, struct error *er
     error_set(err, ERR_UNREACHABLE, "%s %s: timed out", what, s->settings.host);
     return error_hint(err,
                       "the machine may be overloaded, or something other than sshd listens there");
+}
+
+static void on_disconnect(LIBSSH2_SESSION *session, int reason, const char *message,
+                          int message_len, const char *language, int language_len, void **abstract)
+{
+    (void)session, (void)reason, (void)language, (void)language_len;
+    struct ssh *s = *abstract;
+    cleanup_free char *said = xstrndup(message, message_len > 0 ? (size_t)message_len : 0);
+    free(s->farewell);
+    s->farewell = text_clean_string(said);
 }
 
 /* --- the bytes below the session ---------------------------------------------------------------
@@ -159,6 +170,7 @@ void ssh_free(struct ssh *s)
         close(s->fd); /* everything that mattered was answered */
     ssh_settings_release(&s->settings);
     strbuf_release(&s->unsent);
+    free(s->farewell);
     free(s);
 }
 
@@ -187,6 +199,7 @@ static int start_session(struct ssh *s, struct error *err)
 #pragma GCC diagnostic ignored "-Wpedantic"
     libssh2_session_callback_set(s->session, LIBSSH2_CALLBACK_RECV, (void *)on_receive);
     libssh2_session_callback_set(s->session, LIBSSH2_CALLBACK_SEND, (void *)on_send);
+    libssh2_session_callback_set(s->session, LIBSSH2_CALLBACK_DISCONNECT, (void *)on_disconnect);
 #pragma GCC diagnostic pop
     ssh_hostkey_prefer_known(s);
     int rc = SSH_RETRY(s, s->deadline, "the handshake with", err,

@@ -11,19 +11,26 @@
 
 #include "base/alloc.h"
 #include "base/cancel.h"
+#include "base/clock.h"
 #include "base/fs.h"
 
 enum { ANSWER_MAX = 1024 };
 
+/* As long as sshd waits for a login (its LoginGraceTime); nobody may be there. */
+#define PATIENCE (120 * NSEC_PER_SEC)
+
 static int read_line(int fd, char *line, struct error *err)
 {
     size_t len = 0;
+    int64_t deadline = deadline_in(PATIENCE);
     while (len < ANSWER_MAX - 1) {
         struct pollfd fds[] = {{.fd = fd, .events = POLLIN}, {.fd = cancel_fd(), .events = POLLIN}};
-        if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+        if (poll(fds, ARRAY_SIZE(fds), deadline_poll_ms(deadline)) < 0 && errno != EINTR)
             return error_set_errno(err, errno, "waiting for an answer");
         if (cancel_check(err) < 0)
             return -1;
+        if (clock_now() >= deadline)
+            return error_set(err, ERR_FAILED, "nobody has answered on the terminal");
         if (!fds[0].revents)
             continue;
         ssize_t n = read(fd, line + len, 1);

@@ -37,6 +37,20 @@ int transport_reconnect(struct transport *t, struct error *err)
     return t->ops->reconnect(t, err);
 }
 
+void transport_probe(struct transport *t, int64_t patience)
+{
+    if (t->lost || transport_is_local(t))
+        return;
+    cleanup_strv struct strv argv = STRV_INIT;
+    strv_push(&argv, "true");
+    const struct command cmd = {.argv = &argv, .start_timeout = patience};
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    cleanup_error struct error silence = ERROR_INIT;
+    if (transport_run(t, &cmd, deadline_in(patience), &r, &silence) < 0 &&
+        silence.code != ERR_INTERRUPTED)
+        t->lost = true;
+}
+
 void transport_close(struct transport *t)
 {
     if (!t)
@@ -77,6 +91,7 @@ int proc_start(struct transport *t, const struct command *cmd, struct proc **ret
 {
     struct proc *p = xcalloc(1, sizeof(*p));
     p->transport = t;
+    p->generation = t->generation;
     p->killable = cmd->killable;
     p->become = cmd->become;
     p->patience = cmd->patience;
@@ -207,6 +222,11 @@ bool proc_ended(const struct proc *p, struct exit_status *ret)
     if (p->ended && ret)
         *ret = p->status;
     return p->ended;
+}
+
+bool proc_is_lost(const struct proc *p)
+{
+    return p->transport->lost || p->generation != p->transport->generation;
 }
 
 int proc_write(struct proc *p, const void *data, size_t len, struct error *err)

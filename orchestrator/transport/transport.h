@@ -45,6 +45,9 @@ int transport_open(const struct host_spec *spec, struct transport **ret, struct 
 /* Connect again after the connection was lost (same host key, same login). Procs of the old
  * connection report ERR_UNREACHABLE and can only be freed. */
 int transport_reconnect(struct transport *t, struct error *err);
+/* That a connection stands still is noticed by waiting for it only: ask for a sign of life. Where
+ * none comes within `patience` nanoseconds it is lost (transport_is_lost). */
+void transport_probe(struct transport *t, int64_t patience);
 void transport_close(struct transport *t); /* NULL is fine */
 #define cleanup_transport __attribute__((cleanup(transport_closep_)))
 void transport_closep_(struct transport **t);
@@ -68,6 +71,7 @@ struct command {
     bool pty;                /* on a terminal: stderr comes in stdout, a close hangs it up */
     bool killable;           /* proc_kill() reaches it and what it started (own process group);
                                 costs two small processes on the host */
+    int64_t start_timeout;   /* ns for the host to answer the start; 0: 30 s. Then it is lost */
     int64_t patience;        /* ns that proc_kill() lets it end by itself first: for programs that
                                 leave something behind when they are ended halfway */
     const void *input;       /* bytes for its standard input, then end of file; NULL with */
@@ -106,6 +110,8 @@ struct strbuf *proc_out(struct proc *p);
 struct strbuf *proc_err(struct proc *p);
 /* Ended, and all of its output has come? Then *ret is filled (ret may be NULL). */
 bool proc_ended(const struct proc *p, struct exit_status *ret);
+/* Was its connection lost, even if there is another one by now? It can only be freed then. */
+bool proc_is_lost(const struct proc *p);
 /* Queue bytes for standard input (needs keep_stdin). Sent by the pump. */
 int proc_write(struct proc *p, const void *data, size_t len, struct error *err);
 /* Wait until what is queued has gone out, or the command has ended. */
@@ -142,6 +148,10 @@ int transport_check(struct transport *t, const struct command *cmd, int64_t dead
 /* The message of transport_check() for a status in hand. Returns -1. */
 int transport_status_error(const struct command *cmd, const struct run_result *r, const char *what,
                            struct error *err);
+
+/* A path that a command of the host has printed, alone. An error where there is more: a login shell
+ * that prints something of its own would have it taken for the path. */
+int transport_path(const struct transport *t, const char *printed, char **ret, struct error *err);
 
 /* --- files ------------------------------------------------------------------------------------ */
 

@@ -43,6 +43,13 @@ failed() {
     has "$name: says the cause and the next step" "$err" "$@" 'hint: '
 }
 
+workflow "inject: {image: guest, files: [{from: $there/tool, to: /bin/third}]}" \
+    'restart: {unit: containerd, ready: [no-such-program]}'
+run "$kataloop" run
+failed "a mistake in \`ready\`" 'error: restart containerd: whether it answers cannot be asked: `no-such-program`' \
+    'set `ready` of the step to a command that lab has'
+ok "a mistake in \`ready\`: the image is not put back for that" not test_has "$out" 'put the previous image back'
+
 # --- the workspace, and room -----------------------------------------------------------------
 workflow 'sync: {from: src/, to: src/}'
 sed -i "s#workspace: $there#workspace: $there/none#" kataloop.yaml

@@ -56,6 +56,7 @@ refused 1 "a name that would end a filter" 'no container of namespace default is
 # Options of other forms.
 refused 2 "-o with a bundle" '`diagnose BUNDLE` has no option `--output`' '`CONTAINER`, `RUN`, `--pid PID`' \
     -- "$bundle" -o out
+refused 2 "a day without a run" 'there is no run `20200101`' -- 20200101
 refused 2 "a host for a run" '`diagnose RUN` has no option `--host`' -- latest --host here
 refused 2 "a way to a process" '`diagnose --pid PID` has no option `--way`' -- --pid 1 --way host
 refused 2 "a process compared" '`diagnose --compare [WORKFLOW]` has no option `--pid`' -- --compare --pid 3

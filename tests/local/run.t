@@ -228,6 +228,21 @@ has "it says so" "$(<"$scratch/said")" "interrupted"
 run "$kataloop" results
 has "and the results do" "$out" "interrupted"
 
+# Two at once: each may disturb the other, which has to be known.
+workflow "run: \"echo \$\$ > $work/pid; exec sleep 300\""
+rm -f "$work/pid"
+"$kataloop" run >/dev/null 2>&1 &
+pid=$!
+ok "a run works" wait_for 20 test -s "$work/pid"
+workflow 'run: echo second'
+run "$kataloop" run
+exits "a second one goes on beside it" 0
+has "and says that there is another" "$out" '(w) is on this host too'
+kill -INT "$pid"
+wait "$pid"
+run "$kataloop" run
+ok "but not when that has ended" not test_has "$out" 'is on this host too'
+
 # From a folder below that of the file; a workspace is from the file's, too.
 workflow 'run: pwd'
 sed -i 's/, workspace: [^,]*//' kataloop.yaml

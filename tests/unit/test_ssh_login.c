@@ -343,6 +343,32 @@ static void keys_of_the_agent_log_in(void **state)
     reaches((struct host_spec){.ssh_config = next});
 }
 
+/* sshd's own limit (MaxAuthTries) is six: the file behind them is not reached. */
+static void too_many_keys_end_the_login(void **state)
+{
+    (void)state;
+    NEEDS_SSHD();
+    cleanup_free char *socket_path = in_place(&place, "full-agent");
+    pid_t agent = start_agent(socket_path, NULL);
+    cleanup_free char *variable = xasprintf("SSH_AUTH_SOCK=%s", socket_path);
+    for (int i = 0; i < 7; i++) {
+        cleanup_free char *name = xasprintf("unwanted-%d", i);
+        cleanup_free char *key = in_place(&place, name);
+        free(output_of("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", key, NULL));
+        free(output_of("env", variable, "ssh-add", "-q", key, NULL));
+    }
+    cleanup_free char *config = config_with("ed25519", socket_path);
+    cleanup_error struct error err = ERROR_INIT;
+    int result = reach((struct host_spec){.ssh_config = config}, &err);
+    kill(agent, SIGTERM);
+    assert_int_equal(result, -1);
+    assert_int_equal(err.code, ERR_UNREACHABLE);
+    assert_non_null(strstr(err.message, " ended the login of `"));
+    assert_non_null(strstr(err.message, "agent's `unwanted-0`"));
+    assert_null(strstr(err.message, "/ed25519"));
+    assert_non_null(strstr(err.hint, "MaxAuthTries"));
+}
+
 static void a_named_key_is_tried_before_the_agents(void **state)
 {
     (void)state;
@@ -863,6 +889,7 @@ int main(void)
         TEST(a_wrong_passphrase_is_asked_for_three_times),
         TEST(an_encrypted_key_without_a_terminal_is_said),
         TEST(keys_of_the_agent_log_in),
+        TEST(too_many_keys_end_the_login),
         TEST(a_named_key_is_tried_before_the_agents),
         TEST(an_unknown_host_key_is_refused_when_strict),
         TEST(strict_asks_nobody),

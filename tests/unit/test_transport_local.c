@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/cancel.h"
@@ -95,6 +96,32 @@ static void a_command_that_has_hardly_begun_is_ended_by_term(void **state)
     assert_int_equal(poll(&stop, 1, 0), 0); /* nobody has asked this process to stop */
 }
 
+/* A Ctrl-C on the terminal is for kataloop: what undoes goes on. */
+static void a_command_is_out_of_the_terminals_reach(void **state)
+{
+    (void)state;
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    cleanup_free char *own = xasprintf("%d\n", (int)getpgrp());
+    run_shell((struct command){0}, "cut -d ' ' -f 5 /proc/$$/stat", &r);
+    assert_int_equal(r.status.code, 0);
+    assert_string_not_equal(strbuf_str(&r.out), own);
+}
+
+static void a_path_is_what_is_printed_alone(void **state)
+{
+    (void)state;
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_free char *path = NULL;
+    assert_int_equal(transport_path(case_host, "/home/me", &path, &err), 0);
+    assert_string_equal(path, "/home/me");
+    static const char *const noise[] = {"Welcome", "", "Welcome\n/home/me", "/etc/motd\n/home/me"};
+    for (size_t i = 0; i < ARRAY_SIZE(noise); i++) {
+        error_release(&err);
+        assert_int_equal(transport_path(case_host, noise[i], &path, &err), -1);
+        assert_non_null(strstr(err.message, "the login on here prints more than it is asked for"));
+    }
+}
+
 /* The mode of the piece that is on its way, seen from the folder; 0: none seen. */
 struct sight {
     const char *folder;
@@ -146,6 +173,8 @@ int main(void)
         cmocka_unit_test(a_folder_that_is_not_there_is_said_as_a_shell_would),
         cmocka_unit_test(a_command_that_has_hardly_begun_is_ended_by_term),
         cmocka_unit_test(a_file_on_its_way_is_its_owners_alone),
+        cmocka_unit_test(a_command_is_out_of_the_terminals_reach),
+        cmocka_unit_test(a_path_is_what_is_printed_alone),
     };
     struct CMUnitTest tests[64];
     size_t n_tests = 0;

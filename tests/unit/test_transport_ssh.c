@@ -321,6 +321,44 @@ static void a_cut_connection_is_noticed_and_made_again(void **state)
     assert_string_equal(strbuf_str(&r.out), "still\n");
 }
 
+/* Nobody is told: it is asked. */
+static void a_connection_that_stands_still_is_noticed_and_made_again(void **state)
+{
+    (void)state;
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    cleanup_proc struct proc *p = start_shell((struct command){0}, "echo there; exec sleep 600");
+    free(next_line(p));
+    transport_probe(case_host, 20 * NSEC_PER_SEC);
+    assert_false(transport_is_lost(case_host));
+    assert_false(proc_is_lost(p));
+    sshd_stand_still(&place.main);
+    transport_probe(case_host, 300 * NSEC_PER_MSEC);
+    assert_true(transport_is_lost(case_host));
+    assert_int_equal(transport_reconnect(case_host, &err), 0);
+    run_shell((struct command){0}, "echo back", &r);
+    assert_string_equal(strbuf_str(&r.out), "back\n");
+    assert_true(proc_is_lost(p));
+}
+
+/* Whoever goes on over it would wait for the same again. */
+static void a_start_that_nobody_answers_loses_the_connection(void **state)
+{
+    (void)state;
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_strv struct strv argv = STRV_INIT;
+    struct proc *p = NULL;
+    strv_push(&argv, "true");
+    const struct command cmd = {.argv = &argv, .start_timeout = 300 * NSEC_PER_MSEC};
+    sshd_stand_still(&place.main);
+    assert_int_equal(proc_start(case_host, &cmd, &p, &err), -1);
+    assert_int_equal(err.code, ERR_UNREACHABLE);
+    assert_non_null(strstr(err.message, "timed out"));
+    assert_true(transport_is_lost(case_host));
+    sshd_cut(&place.main);
+    assert_int_equal(transport_reconnect(case_host, &err), 0);
+}
+
 static void cut_once(bool *done)
 {
     if (!*done)
@@ -437,6 +475,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(rsync_goes_over_the_connection),
         cmocka_unit_test(what_rsync_cannot_write_is_said),
         cmocka_unit_test(a_cut_connection_is_noticed_and_made_again),
+        cmocka_unit_test(a_connection_that_stands_still_is_noticed_and_made_again),
+        cmocka_unit_test(a_start_that_nobody_answers_loses_the_connection),
         cmocka_unit_test(cut_while_a_file_is_sent_the_old_one_stays),
         cmocka_unit_test(cut_while_rsync_runs_is_a_lost_connection),
         cmocka_unit_test(a_host_that_has_gone_cannot_be_reached_again),

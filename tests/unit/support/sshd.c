@@ -244,7 +244,7 @@ static bool is_sshd(pid_t pid)
 
 /* Each connection is a child of the server, and where that is not root's, or users change, one more
  * below it. What runs over the connection lives on, to see it end. */
-static void kill_children(pid_t pid)
+static void signal_children(pid_t pid, int signal)
 {
     cleanup_free char *path = xasprintf("/proc/%d/task/%d/children", (int)pid, (int)pid);
     cleanup_free char *children = text_of(path);
@@ -253,14 +253,19 @@ static void kill_children(pid_t pid)
         int64_t child = 0;
         if (!*word || !parse_int(word, &child) || !is_sshd((pid_t)child))
             continue;
-        kill_children((pid_t)child);
-        kill((pid_t)child, SIGKILL);
+        signal_children((pid_t)child, signal);
+        kill((pid_t)child, signal);
     }
 }
 
 void sshd_cut(const struct sshd *s)
 {
-    kill_children(s->pid);
+    signal_children(s->pid, SIGKILL);
+}
+
+void sshd_stand_still(const struct sshd *s)
+{
+    signal_children(s->pid, SIGSTOP);
 }
 
 int ssh_place_make(struct ssh_place *p)

@@ -36,6 +36,8 @@ void sshd_start(struct ssh_place *p, struct sshd *s, const char *host_key);
 void sshd_stop(struct sshd *s);
 /* End the connections the server has, but not the server: as a cut line looks from here. */
 void sshd_cut(const struct sshd *s);
+/* Leave them open, and answer no more: as a machine looks that is asleep. sshd_cut() ends them. */
+void sshd_stand_still(const struct sshd *s);
 /* Make `known` hold the host keys of both servers, and of the slow line where there is one. */
 void ssh_place_know(struct ssh_place *p);
 
