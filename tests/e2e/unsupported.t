@@ -13,10 +13,7 @@ causes=(
     "lease|the target holds file locks"
     "deleted-large|a deleted file that is still open is larger"
     "deleted-other-name|an open file does not have the name any more"
-    "below-mount|an open file does not have the name any more"
-    "mount-gone|an open file is on a mount that the container does not have"
     "message-queue|an open file is on a mount that the container does not have"
-    "watched-deleted|a file is watched"
     "device|an open or mapped file is of a kind"
     "io-uring|an open file of the target cannot be handed to CRIU: an io_uring"
     "perf-event|an open or mapped file is of a kind"
@@ -67,7 +64,7 @@ ok "the lab's CRIU tries every workload" every_workload_is_tried
 
 # bundle_of LOG: nothing but what CRIU said.
 bundle_of() {
-    printf '%s\n' 'kataloop-evidence 1' '[caller]' '|client: exited' '|client status: 1' '[log criu-dump.log]'
+    printf '%s\n' 'kataloop-evidence 1' '[caller]' '|client: exited' '|client status: 1' '[log /criu-dump.log]'
     sed 's/^/|/' "$1"
     echo end
 }
