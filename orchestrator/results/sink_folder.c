@@ -4,12 +4,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "base/fs.h"
 #include "base/strbuf.h"
 #include "results/sink_json.h"
+
+#define EVENTS "events.jsonl"
 
 enum { LABEL_MAX = 60 }; /* bytes of a label in a file's name */
 
@@ -25,6 +28,15 @@ struct sink_folder {
 char *run_folder_path(const char *state_folder, const char *run)
 {
     return xasprintf("%s/runs/%s", state_folder, run);
+}
+
+bool run_folder_is_held(const char *folder)
+{
+    cleanup_free char *events = path_join(folder, EVENTS);
+    cleanup_close int fd = open(events, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return errno != ENOENT && errno != ENOTDIR;
+    return flock(fd, LOCK_SH | LOCK_NB) < 0;
 }
 
 char *run_folder_log_name(int step, const char *label)
@@ -147,11 +159,13 @@ static int make_folder(struct sink_folder *s, const char *run, struct error *err
         return error_set_errno(err, errno, "making the run's folder `%s`", s->path);
     if (mkdir(artifacts, 0700) < 0)
         return error_set_errno(err, errno, "making `%s`", artifacts);
-    cleanup_free char *events = path_join(s->path, "events.jsonl");
-    int fd = open(events, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
+    cleanup_free char *events = path_join(s->path, EVENTS);
+    cleanup_close int fd = open(events, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
     if (fd < 0)
         return error_set_errno(err, errno, "opening `%s`", events);
-    s->events = sink_json_new(fd, true, events, run);
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return error_set_errno(err, errno, "locking `%s`", events);
+    s->events = sink_json_new(steal_fd(&fd), true, events, run);
     return link_latest(runs, run, err);
 }
 

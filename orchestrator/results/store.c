@@ -52,12 +52,16 @@ static const char inputs_and_addresses[] =
     "ALTER TABLE state ADD COLUMN inputs TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE runs ADD COLUMN address TEXT NOT NULL DEFAULT '';";
 
+/* Whether a run still works, its folder says (sink_folder.h). */
+static const char without_processes[] = "ALTER TABLE runs DROP COLUMN process;";
+
 /* What leads from format i to format i + 1; format 0 is an empty file. Entries are never changed,
  * only added: there are files of each format out there. */
 static const char *const migrations[] = {
     first_tables,
     containers_table,
     inputs_and_addresses,
+    without_processes,
 };
 _Static_assert(ARRAY_SIZE(migrations) == STORE_VERSION, "a migration for each format");
 

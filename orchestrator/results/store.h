@@ -104,7 +104,7 @@ int store_add_container(struct store *s, const char *run, const char *name, cons
                         struct error *err);
 /* Say whether the run may have left things on its host. */
 int store_set_dirty(struct store *s, const char *run, bool dirty, struct error *err);
-/* Give runs whose process has gone without ending them the outcome "lost". Then
+/* Give runs whose kataloop has gone without ending them the outcome "lost". Then
  * store_dirty_runs() lists what is to be cleaned up. */
 int store_mark_lost(struct store *s, struct error *err);
 

@@ -1,62 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Runs: begun, ended, lost, listed and found. */
-#include <errno.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/fs.h"
-#include "base/parse.h"
-#include "base/strv.h"
+#include "results/sink_folder.h"
 #include "results/store_schema.h"
-
-/* What tells a process from every other, in words: where its number counts (the machine and the pid
- * namespace), when (the boot), and then number and start, in ticks (proc(5), field 22 of stat). */
-enum mark_word { MARK_PID, MARK_START, MARK_NAMESPACE, MARK_MACHINE, MARK_BOOT, MARK_WORDS };
-
-/* What a file of one word says; "-": it is not there. */
-static char *word_of(const char *path)
-{
-    cleanup_error struct error unheard = ERROR_INIT;
-    cleanup_strbuf struct strbuf text = STRBUF_INIT;
-    if (fs_read(path, 4096, &text, &unheard) < 0 || text.len == 0)
-        return xstrdup("-");
-    return xstrndup(text.data, strcspn(text.data, " \n"));
-}
-
-/* NULL where the process is not there. */
-static char *process_mark(int64_t pid)
-{
-    cleanup_error struct error unheard = ERROR_INIT;
-    cleanup_strbuf struct strbuf stat = STRBUF_INIT;
-    cleanup_free char *path = xasprintf("/proc/%lld/stat", (long long)pid);
-    if (fs_read(path, 4096, &stat, &unheard) < 0)
-        return NULL;
-    const char *p = strrchr(strbuf_str(&stat), ')'); /* the name before it may hold anything */
-    for (int field = 2; p && field < 22; field++)
-        p = strchr(p + 1, ' ');
-    if (!p)
-        return NULL;
-    char space[64];
-    ssize_t n = readlink("/proc/self/ns/pid", space, sizeof(space));
-    cleanup_free char *machine = word_of("/etc/machine-id");
-    cleanup_free char *boot = word_of("/proc/sys/kernel/random/boot_id");
-    return xasprintf("%lld %.*s %.*s %s %s", (long long)pid, (int)strcspn(p + 1, " "), p + 1,
-                     n > 0 ? (int)n : 1, n > 0 ? space : "-", machine, boot);
-}
 
 int store_add_run(struct store *s, const struct store_run *run, struct error *err)
 {
-    cleanup_free char *mark = process_mark(getpid());
     return store_execute(
         s, err,
         "INSERT INTO runs (id, workflow, file, host, folder, outcome, started_us,"
-        " duration_ns, dirty, process, address) VALUES (?, ?, ?, ?, ?, 'running', ?, 0, 1, ?, ?)",
-        "sssssiss", run->id, run->workflow, run->file, run->host, run->folder, run->started_us,
-        mark ? mark : "", run->address ? run->address : "");
+        " duration_ns, dirty, address) VALUES (?, ?, ?, ?, ?, 'running', ?, 0, 1, ?)",
+        "sssssis", run->id, run->workflow, run->file, run->host, run->folder, run->started_us,
+        run->address ? run->address : "");
 }
 
 int store_end_run(struct store *s, const char *id, const char *outcome, const char *error,
@@ -71,37 +29,6 @@ int store_set_dirty(struct store *s, const char *run, bool dirty, struct error *
 {
     return store_execute(s, err, "UPDATE runs SET dirty = ? WHERE id = ?", "is", (int64_t)dirty,
                          run);
-}
-
-/* The words of a mark; false: it is none. */
-static bool read_mark(const char *mark, struct strv *ret)
-{
-    for (const char *p = mark; *p;) {
-        size_t len = strcspn(p, " ");
-        strv_push_owned(ret, xstrndup(p, len));
-        p += len + strspn(p + len, " ");
-    }
-    return ret->len == MARK_WORDS;
-}
-
-/* What cannot be told from here (of another machine with the same home, of another container)
- * counts as alive: what it has made is not this one's to take away. */
-static bool process_lives(const char *mark)
-{
-    cleanup_strv struct strv its = STRV_INIT, own = STRV_INIT;
-    cleanup_free char *self = process_mark(getpid());
-    int64_t pid;
-    if (!self || !read_mark(self, &own) || !read_mark(mark, &its) ||
-        !parse_int(its.items[MARK_PID], &pid))
-        return false;
-    if (strcmp(its.items[MARK_MACHINE], own.items[MARK_MACHINE]) != 0)
-        return true;
-    if (strcmp(its.items[MARK_BOOT], own.items[MARK_BOOT]) != 0)
-        return false;
-    if (strcmp(its.items[MARK_NAMESPACE], own.items[MARK_NAMESPACE]) != 0)
-        return true;
-    cleanup_free char *now = process_mark(pid);
-    return now && strcmp(now, mark) == 0;
 }
 
 /* Not where it has ended in the meantime. */
@@ -121,13 +48,13 @@ int store_mark_lost(struct store *s, struct error *err)
     char **lost = NULL;
     size_t n = 0;
     sqlite3_stmt *stmt =
-        store_prepare(s, err, "SELECT id, process FROM runs WHERE outcome = 'running'", "");
+        store_prepare(s, err, "SELECT id, folder FROM runs WHERE outcome = 'running'", "");
     if (!stmt)
         return -1;
     int result;
     while ((result = store_next(s, stmt, err)) > 0) {
-        cleanup_free char *process = store_needed_text(stmt, 1);
-        if (process_lives(process))
+        cleanup_free char *folder = store_text(stmt, 1);
+        if (folder && run_folder_is_held(folder))
             continue;
         lost = xreallocarray(lost, n + 1, sizeof(*lost));
         lost[n++] = store_needed_text(stmt, 0);

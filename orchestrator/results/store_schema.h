@@ -8,7 +8,7 @@
 #include "results/store.h"
 
 /* PRAGMA user_version. A change of the tables raises it and adds its migration in store.c. */
-#define STORE_VERSION 3
+#define STORE_VERSION 4
 
 struct store {
     sqlite3 *db;
