@@ -27,7 +27,8 @@ static const struct verb_option options[] = {
     OPTION_FILE,
     {'n', "namespace", "NAME", "containerd's namespace (default: default)"},
     {0, "way", "WAY", "auto, vsock, console, or host (default: auto)"},
-    {'t', "timeout", "TIME", "stop the command after this time, such as 30s (default: never)"},
+    {'t', "timeout", "TIME",
+     "stop the command after this time, such as 30s, its input included (default: never)"},
     OPTION_JSON,
     OPTION_END};
 
@@ -79,7 +80,8 @@ static int read_input(int64_t deadline, struct strbuf *ret, struct error *err)
         if (cancel_check(err) < 0)
             return -1;
         if (!fds[0].revents && clock_now() >= deadline) {
-            error_set(err, ERR_TIMEOUT, "standard input, which the command is to get, has no end");
+            error_set(err, ERR_TIMEOUT,
+                      "standard input, which the command is to get, did not end in time");
             return error_hint(err, "`</dev/null` gives it none");
         }
         if (!fds[0].revents)

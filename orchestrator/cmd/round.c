@@ -32,7 +32,7 @@ static int connect_host(const struct session *s, struct events *events, struct t
                         struct error *err)
 {
     if (*host) /* of the last round: the machine may have slept since */
-        transport_probe(*host, 5 * NSEC_PER_SEC);
+        transport_probe(*host, 10 * NSEC_PER_SEC);
     if (*host && !transport_is_lost(*host))
         return 0;
     int64_t start = clock_now();

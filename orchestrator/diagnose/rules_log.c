@@ -117,11 +117,12 @@ static void check_network_lock(const struct scene *s, const struct rule *r, stru
         f, "While it dumps, CRIU keeps packets away from the container's connections, with "
            "rules that it hands to iptables-restore (and ip6tables-restore). Where the program "
            "is not on CRIU's PATH, or the kernel has no NETFILTER_XT_MARK, the dump fails.");
-    if (spot_is(died)) {
-        finding_remedy(f, "dmesg | tail; cat /proc/$(pgrep -o kata-agent)/limits    # in the guest",
-                       "Find out what killed iptables-restore: a limit that the agent passes on, "
-                       "no memory, a broken library; or have CRIU lock by other means "
-                       "(--network-lock nftables, or skip).");
+    if (spot_is(died) && !absent) {
+        finding_remedy(
+            f, "dmesg | tail; cat /proc/$(pgrep -o kata-agent || echo 1)/limits    # in the guest",
+            "Find out what killed iptables-restore: a limit that the agent passes on, "
+            "no memory, a broken library; or have CRIU lock by other means "
+            "(--network-lock nftables, or skip).");
         finding_refute(f, "iptables-restore runs in the environment that the agent gives to CRIU");
         return;
     }

@@ -115,7 +115,12 @@ static struct spot denied(const struct scene *s)
 
 static bool is_criu(const struct process *tracer)
 {
-    return tracer && ((tracer->roles & PROCESS_CRIU) || scene_dumps(tracer));
+    if (!tracer || (tracer->roles & PROCESS_CRIU))
+        return tracer != NULL;
+    bool named = false; /* `strace -o dump` is none */
+    for (size_t i = 0; i < tracer->command.len; i++)
+        named = named || strstr(tracer->command.items[i], "criu");
+    return named && scene_dumps(tracer);
 }
 
 /* May it be the CRIU of this checkpoint, or a part of it? It is not where that one was refused,
@@ -125,7 +130,7 @@ static bool may_be_ours(const struct scene *s, const struct process *tracer)
     bool refused = spot_is(denied(s));
     if (!s->criu)
         return !refused;
-    if (refused && spot_is(scene_said(s, "Dumping FAILED")) && s->client &&
+    if (refused && spot_is(scene_said(s, SCENE_FAILURE)) && s->client &&
         strcmp(s->client, "exited") == 0)
         return false;
     return tracer == s->criu || tracer->ppid == s->criu->pid || tracer->pid == s->criu->ppid;
@@ -408,16 +413,37 @@ static bool waits_for_vfork(const struct process *p)
            (strcmp(p->wchan, "kernel_clone") == 0 || strcmp(p->wchan, "wait_for_vfork_done") == 0);
 }
 
-/* The process that did not stop: one of the container in state D; NULL: none is seen. */
-static const struct process *find_uninterruptible(const struct scene *s)
+/* The process that did not stop: CRIU has its number; else the only one of the container in state
+ * D, or one that no vfork() explains. NULL: none is seen. */
+static const struct process *find_uninterruptible(const struct scene *s, struct spot said)
 {
+    static const char before[] = "Unseizable non-zombie ";
+    const char *number = strstr(spot_text(said), before);
     const struct process *found = NULL;
+    if (number) {
+        int64_t pid = 0;
+        cleanup_free char *digits =
+            xstrndup(number + strlen(before), strspn(number + strlen(before), "0123456789"));
+        return parse_int(digits, &pid) && pid <= INT32_MAX ? bundle_process(s->bundle, (int)pid)
+                                                           : NULL;
+    }
     for (size_t i = 0; i < s->bundle->n_processes; i++) {
         const struct process *p = &s->bundle->processes[i];
-        if ((p->roles & PROCESS_TARGET) && p->state == 'D' && (!found || waits_for_vfork(p)))
+        if ((p->roles & PROCESS_TARGET) && p->state == 'D' && (!found || waits_for_vfork(found)))
             found = p;
     }
     return found;
+}
+
+static void show_uninterruptible(const struct scene *s, struct finding *f)
+{
+    for (size_t i = 0; i < s->bundle->n_processes; i++) {
+        const struct process *p = &s->bundle->processes[i];
+        if (!(p->roles & PROCESS_TARGET) || p->state != 'D')
+            continue;
+        finding_show(f, spot_of(s, p, "status", "State"));
+        finding_show(f, spot_of(s, p, "wchan", NULL));
+    }
 }
 
 static void explain_vfork(struct finding *f)
@@ -440,7 +466,7 @@ static void check_uninterruptible(const struct scene *s, const struct rule *r, s
     struct spot freeze = scene_said(s, "Unable to freeze cgroup");
     if ((!spot_is(said) && !spot_is(freeze)) || s->finished || s->target_freezer.frozen || s->inner)
         return;
-    const struct process *waits = find_uninterruptible(s);
+    const struct process *waits = find_uninterruptible(s, said);
     bool vfork = waits && waits_for_vfork(waits);
     struct finding *f =
         spot_is(said)
@@ -454,8 +480,7 @@ static void check_uninterruptible(const struct scene *s, const struct rule *r, s
     finding_show(f, scene_said(s, "Timeout reached"));
     finding_show(f, said);
     finding_show(f, freeze);
-    finding_show(f, spot_of(s, waits, "status", "State"));
-    finding_show(f, spot_of(s, waits, "wchan", NULL));
+    show_uninterruptible(s, f);
     finding_refute(f, "a later line of the log that says the dump succeeded");
     if (vfork) {
         explain_vfork(f);

@@ -16,7 +16,7 @@ static bool in_mask(uint64_t mask, int signal_number)
 /* CRIU ended without a last word: it was killed. */
 static bool was_killed(const struct scene *s)
 {
-    return s->log && !s->criu_alive && !s->finished && !spot_is(scene_said(s, "Dumping FAILED"));
+    return s->log && !s->criu_alive && !s->finished && !spot_is(scene_said(s, SCENE_FAILURE));
 }
 
 /* What did not keep a dump from its end is not its cause. */

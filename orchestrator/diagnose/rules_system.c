@@ -28,7 +28,7 @@ static struct spot find_unasked(const struct scene *s)
 {
     struct spot found = scene_said(s, ") are not collected"), lite = {0};
     const char *line;
-    if (spot_is(found) || !spot_is(scene_said(s, "Dumping FAILED")))
+    if (spot_is(found) || !spot_is(scene_said(s, SCENE_FAILURE)))
         return found;
     for (size_t n = 0; (line = item_line(s->log, n)); n++) {
         struct spot at = {s->log, (int)n};

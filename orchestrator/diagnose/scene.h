@@ -69,6 +69,8 @@ bool scene_dumps(const struct process *p);
 struct spot scene_said(const struct scene *s, const char *text);
 /* What CRIU says at the end of a dump, or of a pre-dump, that succeeded. */
 #define SCENE_SUCCESS "umping finished successfully"
+/* … and of one that failed. */
+#define SCENE_FAILURE "umping FAILED"
 /* What it says of a helper (iptables-restore) that it could not wait for, as the kernel had reaped
  * it, and of one that died; criu/util.c, cr_system_userns(). */
 #define SCENE_NO_CHILD    "waitpid() failed: No child processes"

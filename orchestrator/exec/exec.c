@@ -205,7 +205,7 @@ static int clean_up(struct runner *r, bool announce, struct error *err)
     x->step = -1;
     x->deadline = deadline_in(120 * NSEC_PER_SEC);
     if (announce) /* why it failed, or was stopped, may be a connection that stands still */
-        transport_probe(x->host, 10 * NSEC_PER_SEC);
+        transport_probe(x->host, EXEC_PATIENCE);
     int result = transport_is_lost(x->host) ? transport_reconnect(x->host, err) : 0;
     if (result == 0)
         result = undo_back_to(x, &x->undo, 0, announce, err);
@@ -265,7 +265,7 @@ static int say_others(struct runner *r, struct error *err)
         if (strcmp(runs[i].id, r->x.run_id) != 0)
             result = exec_note(&r->x, err,
                                "run %s (%s) is on this host too: what it restarts and builds "
-                               "disturbs this one",
+                               "may disturb this one",
                                runs[i].id, runs[i].workflow);
     store_runs_free(runs, n);
     return result;

@@ -70,6 +70,11 @@ struct exec {
 
 /* --- for steps -------------------------------------------------------------------------------- */
 
+/* How long a host may be without a sign of life before what was made there is taken away over a new
+ * connection; nanoseconds. As long as a command may take to start: a slow host is not a lost one.
+ */
+#define EXEC_PATIENCE (30 * NSEC_PER_SEC)
+
 /* The step's one line of result ("3 files, 12 KiB"). */
 void exec_summary(struct exec *x, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Something worth knowing, now. */

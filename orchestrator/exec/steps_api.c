@@ -130,8 +130,9 @@ static int take(struct exec *x, struct strbuf *from, struct strbuf *to, size_t k
 static void end_cut_off(struct exec *x, struct proc *p, struct error *err)
 {
     cleanup_error struct error unheard = ERROR_INIT;
-    bool lost = transport_is_lost(x->host);
     cancel_shield_begin();
+    transport_probe(x->host, EXEC_PATIENCE);
+    bool lost = transport_is_lost(x->host);
     int result = lost ? transport_reconnect(x->host, &unheard) : 0;
     if (result == 0)
         result = proc_kill(p, KILL_GRACE, &unheard);

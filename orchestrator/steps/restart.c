@@ -10,6 +10,7 @@
 #include "steps/step.h"
 
 #define POLL_PACE (100 * NSEC_PER_MSEC)
+#define ABSENT    (5 * NSEC_PER_SEC) /* a program that is not there for so long will not come */
 
 static const struct field fields[] = {
     {"unit", FIELD_STRING, FIELD_REQUIRED | FIELD_PRIMARY | FIELD_FILLED, NULL, NULL, NULL, NULL,
@@ -62,12 +63,15 @@ static int wait_ready(struct exec *x, const struct plan_step *step, bool *ret_as
     const struct command shown = {.argv = &words, .become = true};
     const char *unit = value_get_string(step->args, "unit");
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    int64_t asked = clock_now(); /* last */
     for (;;) {
         if (exec_run_command(x, &cmd, &r, err) < 0)
             return -1;
         if (r.status.code == 0)
             return 0;
-        *ret_asked = r.status.code != 126 && r.status.code != 127;
+        if (r.status.code != 126 && r.status.code != 127)
+            asked = clock_now();
+        *ret_asked = clock_now() - asked < ABSENT;
         if (!*ret_asked) {
             transport_status_error(&shown, &r, "whether it answers cannot be asked", err);
             return error_hint(err, "set `ready` of the step to a command that %s has",

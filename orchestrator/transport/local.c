@@ -26,6 +26,7 @@ struct child {
     pid_t pid;
     int pidfd;
     int in, out, err; /* our ends; -1: closed or not ours */
+    bool session;     /* it has one of its own */
     bool exited;
 };
 
@@ -53,6 +54,13 @@ static void begin_session(void)
     setsid();
     for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
         signal(signals[i], SIG_DFL);
+}
+
+/* A Ctrl-C is kataloop's to answer: it must not reach what undoes. Who reads the terminal has to be
+ * in its foreground. */
+static bool has_session(const struct command *cmd)
+{
+    return cmd->killable || cmd->pty || cmd->stdin_fd <= 0;
 }
 
 /* A signal for the child must not end in the handlers that it has from here (base/cancel.h). */
@@ -164,7 +172,8 @@ static void child_free(struct child *c)
 static int local_start(struct proc *p, const struct command *cmd, struct error *err)
 {
     struct child *c = xcalloc(1, sizeof(*c));
-    *c = (struct child){.pid = -1, .pidfd = -1, .in = -1, .out = -1, .err = -1};
+    *c = (struct child){
+        .pid = -1, .pidfd = -1, .in = -1, .out = -1, .err = -1, .session = has_session(cmd)};
     struct child_fds theirs = {-1, -1, -1};
     cleanup_strv struct strv argv = STRV_INIT;
     const char *shell = getenv("SHELL");
@@ -313,6 +322,8 @@ static void local_proc_close(struct proc *p)
     close_fd(&c->out);
     close_fd(&c->err);
     /* One that runs as root by sudo is not ours to kill, and may go on: it is not waited for. */
+    if (!c->exited && c->session)
+        (void)kill(-c->pid, SIGKILL); /* what it has started; there may be nothing */
     if (!c->exited)
         waitpid(c->pid, NULL, kill(c->pid, SIGKILL) < 0 && errno == EPERM ? WNOHANG : 0);
     child_free(c);

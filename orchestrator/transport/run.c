@@ -89,8 +89,9 @@ int transport_path(const struct transport *t, const char *printed, char **ret, s
     if (printed[0] != '/' || strchr(printed, '\n')) {
         cleanup_free char *first = xstrndup(printed, strcspn(printed, "\n"));
         cleanup_free char *shown = text_clean_string(first);
-        error_set(err, ERR_FAILED, "the login on %s prints more than it is asked for: `%.60s`",
-                  transport_name(t), shown);
+        error_set(err, ERR_FAILED, "the login on %s prints %s: `%.60s`", transport_name(t),
+                  *printed ? "more than it is asked for" : "nothing, where a path is asked for",
+                  shown);
         return error_hint(err, "make the login shell's files there print nothing where there is no "
                                "terminal");
     }

@@ -135,7 +135,7 @@ static int try_encrypted(struct ssh *s, const char *path, struct attempts *a, st
         cleanup_error struct error failure = ERROR_INIT;
         char *passphrase = NULL;
         if (terminal_ask(question, false, &passphrase, &failure) < 0) {
-            if (failure.code == ERR_INTERRUPTED) {
+            if (failure.code == ERR_INTERRUPTED || failure.code == ERR_TIMEOUT) {
                 error_move(err, &failure);
                 return -1;
             }

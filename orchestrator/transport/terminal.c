@@ -30,7 +30,7 @@ static int read_line(int fd, char *line, struct error *err)
         if (cancel_check(err) < 0)
             return -1;
         if (clock_now() >= deadline)
-            return error_set(err, ERR_FAILED, "nobody has answered on the terminal");
+            return error_set(err, ERR_TIMEOUT, "nobody has answered on the terminal");
         if (!fds[0].revents)
             continue;
         ssize_t n = read(fd, line + len, 1);

@@ -9,7 +9,7 @@
 
 /* Print `question` on the controlling terminal and read a line; `echo` false: what is typed is not
  * shown. The caller frees *ret (and clears it, where it is a secret). Fails where there is no
- * terminal, and on Ctrl-C (ERR_INTERRUPTED). */
+ * terminal, on Ctrl-C (ERR_INTERRUPTED), and where nobody answers for two minutes (ERR_TIMEOUT). */
 int terminal_ask(const char *question, bool echo, char **ret, struct error *err);
 
 #endif

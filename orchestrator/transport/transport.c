@@ -46,8 +46,9 @@ void transport_probe(struct transport *t, int64_t patience)
     const struct command cmd = {.argv = &argv, .start_timeout = patience};
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     cleanup_error struct error silence = ERROR_INIT;
+    /* A start that is not answered loses it by itself; one that is refused is an answer. */
     if (transport_run(t, &cmd, deadline_in(patience), &r, &silence) < 0 &&
-        silence.code != ERR_INTERRUPTED)
+        silence.code == ERR_TIMEOUT)
         t->lost = true;
 }
 

@@ -75,7 +75,7 @@ ok "and gone" wait_for 5 on_host test ! -d "/proc/${out%%$'\n'*}"
 
 run bash -c 'exec "$0" guest exec --timeout 1s "$1" -- true < <(exec sleep 20)' "$kataloop" "$name"
 exits "so does waiting for input" 1
-has "which is said" "$err" 'standard input, which the command is to get, has no end'
+has "which is said" "$err" 'standard input, which the command is to get, did not end in time'
 
 # Not through the function: `$!` has to be the program's own id.
 "$kataloop" guest exec "$name" -- sh -c 'echo $$; echo a line of sixteen; while :; do sleep 0.1; done' \

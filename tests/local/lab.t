@@ -21,6 +21,10 @@ has "with where the rest is" "$err" "lab: building failed; the whole log is in $
 ok "nothing after it is done" not grep "went on" "$scratch/cache/build.log"
 is "and nothing stays in the cache" "$(ls "$scratch/cache")" "build.log"
 
+build_with 'echo said' 'sh -c "kill -KILL \$\$"'
+exits "a command that is killed" 137
+has "is no interruption" "$err" "said" "lab: building failed"
+
 # shellcheck disable=SC2016
 build_with 'echo said' 'echo "a person has to see this" >&3' 'touch "$1/whole"'
 exits "one that ends well" 0

@@ -447,6 +447,21 @@ static void a_spawner_is_as_sure_as_the_log_says(void **state)
     }
 }
 
+/* It is the one that CRIU names, whoever else waits. */
+static void a_parent_of_vfork_is_not_taken_for_one_that_waits_for_a_disk(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bundle, *waits;
+    } cases[] = {{"uninterruptible.vfork.evidence", "waits for its child of vfork()"},
+                 {"uninterruptible.fuse.evidence", "waits uninterruptibly"}};
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_judged struct judged j = JUDGED_INIT;
+        judge_file(cases[i].bundle, &j);
+        assert_non_null(strstr(j.f.items[0].title, cases[i].waits));
+    }
+}
+
 /* Nor is the lock accused whose helper CRIU could not wait for. */
 static void a_helper_that_could_not_be_waited_for_is_not_accused(void **state)
 {
@@ -745,6 +760,7 @@ int main(void)
         cmocka_unit_test(a_tracer_of_the_container_is_not_to_be_killed),
         cmocka_unit_test(the_reapers_lock_is_kept_until_criu_was_waited_for),
         cmocka_unit_test(a_refusal_makes_a_filter_likely),
+        cmocka_unit_test(a_parent_of_vfork_is_not_taken_for_one_that_waits_for_a_disk),
         cmocka_unit_test(a_spawner_is_as_sure_as_the_log_says),
         cmocka_unit_test(a_helper_that_could_not_be_waited_for_is_not_accused),
         cmocka_unit_test(another_criu_is_named_and_not_to_be_killed),
