@@ -32,8 +32,6 @@
     X(add_drive_opts_argv)                                                                         \
     X(launch)                                                                                      \
     X(shutdown)                                                                                    \
-    X(part_list)                                                                                   \
-    X(free_partition_list)                                                                         \
     X(mount_options)                                                                               \
     X(umount)                                                                                      \
     X(exists)                                                                                      \
@@ -62,7 +60,7 @@ struct guestfs {
     guestfs_h *g;
     char *path;
     int64_t offset;
-    char *device; /* "/dev/sda1" */
+    const char *device; /* of the root, in the appliance */
     enum image_fs fs;
     bool writable, mounted;
     char *scratch; /* folder of the temporary files of the library and its programs; NULL: none */
@@ -197,30 +195,16 @@ static int launch(struct guestfs *e, const char *path, struct error *err)
     return error_hint(err, "`libguestfs-test-tool` on the host shows what is wrong with it");
 }
 
-/* The partition that begins where the root was found; the whole disk where there is no table. */
-static int find_device(struct guestfs *e, const struct image *image, struct error *err)
+/* Where image.c has found the root: the first entry of the partition table, which Linux calls 1
+ * wherever it lies, or the whole disk. Asking the appliance (part_list) would take it seconds. */
+static const char *root_device(const struct image *image)
 {
-    if (image->offset == 0) {
-        e->device = xstrdup("/dev/sda");
-        return 0;
-    }
-    /* By number: a table need not have them in the order in which they lie. */
-    struct guestfs_partition_list *parts = e->api.part_list(e->g, "/dev/sda");
-    for (uint32_t i = 0; parts && i < parts->len && !e->device; i++)
-        if ((int64_t)parts->val[i].part_start == image->offset)
-            e->device = xasprintf("/dev/sda%d", parts->val[i].part_num);
-    if (parts)
-        e->api.free_partition_list(parts);
-    if (e->device)
-        return 0;
-    return error_set(err, ERR_FAILED, "libguestfs sees no partition at byte %lld of `%s`",
-                     (long long)image->offset, image->name);
+    return image->offset == 0 ? "/dev/sda" : "/dev/sda1";
 }
 
 static void release(struct guestfs *e)
 {
     close_handle(e);
-    free(e->device);
     free(e->path);
     free(e);
 }
@@ -234,11 +218,10 @@ static int guestfs_open_image(const char *path, const struct image *image, bool 
     e->fs = image->fs;
     e->path = xstrdup(path);
     e->offset = image->offset;
+    e->device = root_device(image);
     int result = load(&e->api) ? 0 : error_set(err, ERR_FAILED, "libguestfs cannot be loaded");
     if (result == 0)
         result = launch(e, path, err);
-    if (result == 0)
-        result = find_device(e, image, err);
     if (result == 0 && e->api.mount_options(e->g, writable ? "" : "ro", e->device, "/") < 0)
         result = guestfs_error(e, err, "mounting the root");
     if (result < 0) {
