@@ -170,8 +170,8 @@ static const struct saying unsupported[] = {
      "The file was opened in another mount namespace and handed in, as a standard input from the "
      "/dev/null outside of the container is; or its mount is one that --skip-mnt left out, or was "
      "taken away since (umount -l); or it is an open POSIX message queue, whose mount shows "
-     "nowhere. "
-     "The message has the descriptor (-3: a mapped file) and the path.",
+     "nowhere. The "
+     "message has the descriptor (-3: a mapped file) and the path.",
      "Open it within the container, or start the container with a standard input and output of its "
      "own; do not skip a mount that has open files. A file that is to be handed in again at "
      "restore (--inherit-fd fd[FD]:file[…]) is declared external by what this prints:",
@@ -224,8 +224,7 @@ static const struct saying unsupported[] = {
     {{"In-flight connection"},
      "a TCP connection waits for the container to accept it",
      "A connection that has come in and was not accepted yet is in no process's hands, and CRIU "
-     "does "
-     "not dump it.",
+     "does not dump it.",
      "Checkpoint when it was accepted, or leave such connections out; who connects sees a reset:",
      "--skip-in-flight"},
     {{"The socket has data to read"},
@@ -268,10 +267,8 @@ static const struct saying unsupported[] = {
     {{"Can't dump file", "Unsupported proto", "Unknown socket collected", "'s mapfile link"},
      "an open or mapped file is of a kind that CRIU cannot dump",
      "Devices, some anonymous inodes (io_uring, bpf, a perf event, a userfaultfd), memfd_secret, "
-     "and "
-     "sockets of rare families (vsock, the kernel's cryptography, MPTCP) cannot be dumped without "
-     "a "
-     "plugin.",
+     "and sockets of rare families (vsock, the kernel's cryptography, MPTCP) cannot be dumped "
+     "without a plugin.",
      "Close it before the checkpoint; the message names the descriptor and what it is, or the "
      "socket's family as a number (40 is vsock).",
      "ls -l /proc/PID/fd    # in the guest"},
@@ -295,8 +292,7 @@ static const struct saying unsupported[] = {
     {{"Zombies with threads are not supported"},
      "a process of the container has ended its first thread only",
      "The first thread called pthread_exit() and others run on, so that the process is a zombie "
-     "with "
-     "threads. CRIU does not dump that.",
+     "with threads. CRIU does not dump that.",
      "Let the first thread wait for the others (pthread_join) in place of pthread_exit().",
      "ps -eLo pid,tid,stat,comm | awk '$1 == $2 && $3 ~ /Zl/'    # in the guest"},
     {{"Individually stopped threads not supported"},

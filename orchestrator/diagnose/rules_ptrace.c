@@ -58,6 +58,19 @@ static bool is_dead(char state)
     return state == 'Z' || state == 'X';
 }
 
+/* The number that stands behind a text of the line; 0: none. */
+static int pid_behind(const char *line, const char *text)
+{
+    static const char digits[] = "0123456789";
+    const char *at = strstr(line, text);
+    int64_t pid = 0;
+    if (!at)
+        return 0;
+    at += strlen(text);
+    cleanup_free char *number = xstrndup(at, strspn(at, digits));
+    return parse_int(number, &pid) && pid <= INT32_MAX ? (int)pid : 0;
+}
+
 /* Is that process or thread of the container known to have lived, by what CRIU says of it next or
  * by its own state? */
 static bool was_alive(const struct scene *s, const struct bundle_item *words, int64_t pid)
@@ -86,12 +99,8 @@ static bool may_be_of_zombie(const struct scene *s, const struct bundle_item *wo
 {
     static const char before[] = "Unable to interrupt task: ";
     const char *at = strstr(line, before);
-    int64_t pid;
-    if (!at || !strstr(at, "(Operation not permitted)"))
-        return false;
-    at += strlen(before);
-    cleanup_free char *number = xstrndup(at, strcspn(at, " "));
-    return !parse_int(number, &pid) || !was_alive(s, words, pid);
+    return at && strstr(at, "(Operation not permitted)") &&
+           !was_alive(s, words, pid_behind(line, before));
 }
 
 /* Where it is said that a seize was refused, and CRIU does not go on. Nobody can trace himself,
@@ -417,16 +426,10 @@ static bool waits_for_vfork(const struct process *p)
  * D, or one that no vfork() explains. NULL: none is seen. */
 static const struct process *find_uninterruptible(const struct scene *s, struct spot said)
 {
-    static const char before[] = "Unseizable non-zombie ";
-    const char *number = strstr(spot_text(said), before);
+    int pid = pid_behind(spot_text(said), "Unseizable non-zombie ");
     const struct process *found = NULL;
-    if (number) {
-        int64_t pid = 0;
-        cleanup_free char *digits =
-            xstrndup(number + strlen(before), strspn(number + strlen(before), "0123456789"));
-        return parse_int(digits, &pid) && pid <= INT32_MAX ? bundle_process(s->bundle, (int)pid)
-                                                           : NULL;
-    }
+    if (pid > 0)
+        return bundle_process(s->bundle, pid);
     for (size_t i = 0; i < s->bundle->n_processes; i++) {
         const struct process *p = &s->bundle->processes[i];
         if ((p->roles & PROCESS_TARGET) && p->state == 'D' && (!found || waits_for_vfork(found)))

@@ -293,14 +293,15 @@ static int hangs(struct attempt *a, struct proc *p, struct error *err)
     return error_hint(err, "`kataloop diagnose %s` shows what was seen", a->x->run_id);
 }
 
+static const char unpatched_shim[] =
+    "the runtime's shim cannot checkpoint: upstream Kata's cannot, a patched one is needed";
+
 /* What the messages of a client or a runtime say by themselves. */
 static const struct {
     const char *said, *hint;
 } known_failures[] = {
-    {": not implemented",
-     "the runtime's shim cannot checkpoint: upstream Kata's cannot, a patched one is needed"},
-    {"Task/Checkpoint is not supported",
-     "the runtime's shim cannot checkpoint: upstream Kata's cannot, a patched one is needed"},
+    {": not implemented", unpatched_shim},
+    {"Task/Checkpoint is not supported", unpatched_shim},
     {"unknown command", "this client cannot checkpoint: nerdctl can from 2.2 on"},
     {"unknown subcommand", "this client cannot checkpoint: nerdctl can from 2.2 on"},
 };

@@ -80,9 +80,7 @@ static _Noreturn void run_child(const struct command *cmd, const struct strv *ar
     sigset_t none;
     sigemptyset(&none);
     forget_handlers();
-    /* A Ctrl-C is kataloop's to answer: it must not reach what undoes. Who reads the terminal has
-     * to be in its foreground. */
-    if (cmd->killable || cmd->pty || cmd->stdin_fd <= 0)
+    if (has_session(cmd))
         begin_session();
     sigprocmask(SIG_SETMASK, &none, NULL);
     if (dup2(fds->in, STDIN_FILENO) < 0 || dup2(fds->out, STDOUT_FILENO) < 0 ||
@@ -321,9 +319,9 @@ static void local_proc_close(struct proc *p)
     close_fd(&c->in); /* a command on a terminal is hung up by this, others see their end of file */
     close_fd(&c->out);
     close_fd(&c->err);
-    /* One that runs as root by sudo is not ours to kill, and may go on: it is not waited for. */
     if (!c->exited && c->session)
         (void)kill(-c->pid, SIGKILL); /* what it has started; there may be nothing */
+    /* One that runs as root by sudo is not ours to kill, and may go on: it is not waited for. */
     if (!c->exited)
         waitpid(c->pid, NULL, kill(c->pid, SIGKILL) < 0 && errno == EPERM ? WNOHANG : 0);
     child_free(c);

@@ -49,7 +49,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void add_run(struct store *store, char *id, int64_t started)
+static void add_run_in(struct store *store, char *id, int64_t started, char *folder)
 {
     cleanup_error struct error err = ERROR_INIT;
     const struct store_run run = {.id = id,
@@ -57,20 +57,14 @@ static void add_run(struct store *store, char *id, int64_t started)
                                   .file = "kataloop.yaml",
                                   .host = "dev",
                                   .address = "a@b",
+                                  .folder = folder,
                                   .started_us = started};
     assert_int_equal(store_add_run(store, &run, &err), 0);
 }
 
-static void add_run_in(struct store *store, char *id, char *folder)
+static void add_run(struct store *store, char *id, int64_t started)
 {
-    cleanup_error struct error err = ERROR_INIT;
-    const struct store_run run = {.id = id,
-                                  .workflow = "loop",
-                                  .file = "kataloop.yaml",
-                                  .host = "dev",
-                                  .address = "a@b",
-                                  .folder = folder};
-    assert_int_equal(store_add_run(store, &run, &err), 0);
+    add_run_in(store, id, started, NULL);
 }
 
 static int put_state(struct store *store, const char *key, const char *fingerprint,
@@ -210,7 +204,7 @@ static void a_run_whose_process_died_is_lost(void **state)
     struct event_sink sink;
     cleanup_free char *folder = NULL;
     assert_int_equal(sink_folder_new(f->folder, "mine", &sink, &folder, &err), 0);
-    add_run_in(f->store, (char *)"mine", folder);
+    add_run_in(f->store, (char *)"mine", 1, folder);
     pid_t child = fork();
     if (child == 0) {
         struct error unheard = ERROR_INIT;
@@ -267,7 +261,7 @@ static void a_run_is_lost_when_nobody_holds_its_folder(void **state)
     cleanup_free char *folder = NULL;
     assert_int_equal(sink_folder_new(f->folder, "held", &sink, &folder, &err), 0);
     assert_true(run_folder_is_held(folder));
-    add_run_in(f->store, (char *)"held", folder);
+    add_run_in(f->store, (char *)"held", 1, folder);
     for (int i = 0; i < 2; i++) {
         struct store_run run;
         assert_int_equal(store_mark_lost(f->store, &err), 0);
