@@ -11,7 +11,6 @@
 #include "exec/exec.h"
 #include "report/sink_plain.h"
 #include "report/sink_terminal.h"
-#include "results/run_id.h"
 #include "results/sink_folder.h"
 #include "results/sink_json.h"
 #include "results/sink_store.h"
@@ -62,16 +61,16 @@ static int run_connected(const struct session *s, struct store *store, struct ev
 int round_run(const struct session *s, struct store *store, const struct round_options *options,
               struct transport **host, bool *ret_told, struct error *err)
 {
-    cleanup_free char *run = run_id_new();
     cleanup_free char *state = state_dir();
+    cleanup_free char *run = NULL;
     cleanup_free char *folder = NULL;
     struct event_sink folder_sink;
     *ret_told = false;
+    if (store_mark_lost(store, err) < 0 || run_folder_new(state, &run, &folder, err) < 0 ||
+        sink_folder_new(folder, run, &folder_sink, err) < 0)
+        return -1;
     if (options->ret_run)
         *options->ret_run = xstrdup(run);
-    if (store_mark_lost(store, err) < 0 ||
-        sink_folder_new(state, run, &folder_sink, &folder, err) < 0)
-        return -1;
     struct events *events = events_new();
     const char *address = value_get_string(s->plan->host, "ssh");
     /* First: others read what it wrote. */

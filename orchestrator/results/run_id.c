@@ -13,7 +13,6 @@
 char *run_id_new(void)
 {
     uint16_t noise;
-    /* It only has to differ from the other runs of this second. */
     if (getrandom(&noise, sizeof(noise), GRND_NONBLOCK) != (ssize_t)sizeof(noise))
         noise = (uint16_t)((uint64_t)clock_now() ^ (uint64_t)getpid() << 5);
     time_t now = time(NULL);

@@ -10,9 +10,11 @@
 #include "base/alloc.h"
 #include "base/fs.h"
 #include "base/strbuf.h"
+#include "results/run_id.h"
 #include "results/sink_json.h"
 
-#define EVENTS "events.jsonl"
+#define EVENTS    "events.jsonl"
+#define ELSEWHERE "set KATALOOP_STATE_DIR to a folder that can be written"
 
 enum { LABEL_MAX = 60 }; /* bytes of a label in a file's name */
 
@@ -24,11 +26,6 @@ struct sink_folder {
     int open_step; /* whose log is open in log_fd */
     int log_fd;    /* -1: none */
 };
-
-char *run_folder_path(const char *state_folder, const char *run)
-{
-    return xasprintf("%s/runs/%s", state_folder, run);
-}
 
 bool run_folder_is_held(const char *folder)
 {
@@ -149,14 +146,30 @@ static int link_latest(const char *runs, const char *run, struct error *err)
     return 0;
 }
 
-static int make_folder(struct sink_folder *s, const char *run, struct error *err)
+int run_folder_new(const char *state_folder, char **ret_run, char **ret_path, struct error *err)
+{
+    cleanup_free char *runs = path_join(state_folder, "runs");
+    if (fs_mkdir_parents(runs, err) < 0)
+        return error_hint(err, ELSEWHERE);
+    for (;;) {
+        cleanup_free char *run = run_id_new();
+        cleanup_free char *path = path_join(runs, run);
+        if (mkdir(path, 0700) == 0) {
+            *ret_run = steal(&run);
+            *ret_path = steal(&path);
+            return 0;
+        }
+        if (errno != EEXIST) { /* else another run of this second has that name */
+            error_set_errno(err, errno, "making the run's folder `%s`", path);
+            return error_hint(err, ELSEWHERE);
+        }
+    }
+}
+
+static int fill_folder(struct sink_folder *s, const char *run, struct error *err)
 {
     cleanup_free char *runs = path_dir(s->path);
-    if (fs_mkdir_parents(runs, err) < 0)
-        return -1;
     cleanup_free char *artifacts = path_join(s->path, "artifacts");
-    if (mkdir(s->path, 0700) < 0)
-        return error_set_errno(err, errno, "making the run's folder `%s`", s->path);
     if (mkdir(artifacts, 0700) < 0)
         return error_set_errno(err, errno, "making `%s`", artifacts);
     cleanup_free char *events = path_join(s->path, EVENTS);
@@ -169,21 +182,18 @@ static int make_folder(struct sink_folder *s, const char *run, struct error *err
     return link_latest(runs, run, err);
 }
 
-int sink_folder_new(const char *state_folder, const char *run, struct event_sink *ret,
-                    char **ret_path, struct error *err)
+int sink_folder_new(const char *folder, const char *run, struct event_sink *ret, struct error *err)
 {
     struct sink_folder *s = xcalloc(1, sizeof(*s));
     s->log_fd = -1;
     s->open_step = -1;
-    s->path = run_folder_path(state_folder, run);
-    if (make_folder(s, run, err) < 0) {
+    s->path = xstrdup(folder);
+    if (fill_folder(s, run, err) < 0) {
         struct error ignored = ERROR_INIT;
         close_sink(s, &ignored);
         error_release(&ignored);
-        return error_hint(err, "set KATALOOP_STATE_DIR to a folder that can be written");
+        return error_hint(err, ELSEWHERE);
     }
-    if (ret_path)
-        *ret_path = xstrdup(s->path);
     *ret = (struct event_sink){.emit = emit, .close = close_sink, .self = s};
     return 0;
 }

@@ -21,7 +21,10 @@ YAML
     printf '      - %s\n' "$@" >>kataloop.yaml
 }
 # said_once PART: in what the last `run` has said, on both outputs.
-said_once() { test "$(cat "$scratch/out" "$scratch/err" | grep -cF "$1")" -eq 1; }
+said_once() {
+    cat "$scratch/out" "$scratch/err" # shown where it fails
+    test "$(cat "$scratch/out" "$scratch/err" | grep -cF "$1")" -eq 1
+}
 
 # --- a run whose results cannot be kept, or shown -------------------------------------------------
 

@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/fs.h"
 #include "report/run_json.h"
+#include "results/run_id.h"
 #include "results/sink_folder.h"
 #include "results/sink_store.h"
 #include "results/store_schema.h"
@@ -202,8 +203,10 @@ static void a_run_whose_process_died_is_lost(void **state)
     struct fixture *f = *state;
     cleanup_error struct error err = ERROR_INIT;
     struct event_sink sink;
+    cleanup_free char *run_id = NULL;
     cleanup_free char *folder = NULL;
-    assert_int_equal(sink_folder_new(f->folder, "mine", &sink, &folder, &err), 0);
+    assert_int_equal(run_folder_new(f->folder, &run_id, &folder, &err), 0);
+    assert_int_equal(sink_folder_new(folder, "mine", &sink, &err), 0);
     add_run_in(f->store, (char *)"mine", 1, folder);
     pid_t child = fork();
     if (child == 0) {
@@ -258,8 +261,10 @@ static void a_run_is_lost_when_nobody_holds_its_folder(void **state)
     struct fixture *f = *state;
     cleanup_error struct error err = ERROR_INIT;
     struct event_sink sink;
+    cleanup_free char *run_id = NULL;
     cleanup_free char *folder = NULL;
-    assert_int_equal(sink_folder_new(f->folder, "held", &sink, &folder, &err), 0);
+    assert_int_equal(run_folder_new(f->folder, &run_id, &folder, &err), 0);
+    assert_int_equal(sink_folder_new(folder, "held", &sink, &err), 0);
     assert_true(run_folder_is_held(folder));
     add_run_in(f->store, (char *)"held", 1, folder);
     for (int i = 0; i < 2; i++) {
@@ -273,6 +278,20 @@ static void a_run_is_lost_when_nobody_holds_its_folder(void **state)
     }
     assert_false(run_folder_is_held(folder));
     assert_false(run_folder_is_held("/no/such/folder"));
+}
+
+/* So many that some of one second come by the same id. */
+static void no_two_runs_share_an_id(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_error struct error err = ERROR_INIT;
+    for (int i = 0; i < 2000; i++) {
+        cleanup_free char *run = NULL;
+        cleanup_free char *folder = NULL;
+        assert_int_equal(run_folder_new(f->folder, &run, &folder, &err), 0);
+        assert_true(run_id_is_meant(run));
+        assert_string_equal(path_base(folder), run);
+    }
 }
 
 /* Runs of a time before addresses were kept. */
@@ -677,6 +696,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_run_is_found_by_the_start_of_its_id, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_run_whose_process_died_is_lost, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_two_runs_share_an_id, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_run_is_lost_when_nobody_holds_its_folder, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_run_without_an_address_is_that_hosts_by_its_name, set_up,
