@@ -103,6 +103,10 @@ int exec_stream(struct exec *x, const struct command *cmd, size_t keep, struct r
 /* The same without passing the output on: all of it is in `ret`. */
 int exec_stream_quietly(struct exec *x, const struct command *cmd, struct run_result *ret,
                         struct error *err);
+/* Kill a command that is cut short, for the reason that `err` has. It outlives a connection that
+ * was lost or stands still: then there is a new one first. Where it may still run, `err` gets a
+ * hint. */
+void exec_cut_off(struct exec *x, struct proc *p, struct error *err);
 /* transport_run and transport_check with the step's deadline. */
 int exec_run_command(struct exec *x, const struct command *cmd, struct run_result *ret,
                      struct error *err);

@@ -125,9 +125,7 @@ static int take(struct exec *x, struct strbuf *from, struct strbuf *to, size_t k
     return result;
 }
 
-/* A command that is cut short is killed. It outlives a connection that was lost, so there is a new
- * one first. `err` has why it was cut short. */
-static void end_cut_off(struct exec *x, struct proc *p, struct error *err)
+void exec_cut_off(struct exec *x, struct proc *p, struct error *err)
 {
     cleanup_error struct error unheard = ERROR_INIT;
     cancel_shield_begin();
@@ -167,7 +165,7 @@ static int stream(struct exec *x, const struct command *cmd, size_t keep, bool p
         return 0;
     }
     if (cmd->killable)
-        end_cut_off(x, p, err);
+        exec_cut_off(x, p, err);
     return -1;
 }
 

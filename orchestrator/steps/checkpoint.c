@@ -450,10 +450,7 @@ static int attempt(struct attempt *a, struct error *err)
     bool stalled = false;
     if (witness(a, p, err) < 0 ||
         checkpoint_watch_wait(&a->watch, x, p, a->stall_after, &stalled, err) < 0) {
-        cleanup_error struct error unheard = ERROR_INIT; /* why it is ended is what is told */
-        if (!transport_is_lost(x->host) && proc_kill(p, 5 * NSEC_PER_SEC, &unheard) < 0)
-            error_hint(err, "the client may still run on %s: %s", transport_name(x->host),
-                       unheard.message);
+        exec_cut_off(x, p, err);
         return error_wrap(err, "checkpoint of %s", a->container->name);
     }
     int result = stalled ? hangs(a, p, err) : ended(a, p, err);

@@ -139,6 +139,18 @@ for kind in ${KINDS:-$kinds criu}; do
     as_before "a cut connection in $kind"
 done
 
+# One that stands still answers nothing, and is not over either. The client of a checkpoint goes on
+# without its caller.
+kind=checkpoint still="Ctrl-C in checkpoint, on a connection that stands still"
+begin $kind
+on_host pkill -STOP -u ubuntu -f '^sshd-session: ubuntu'
+kill -INT "$pid"
+ended
+on_host pkill -KILL -u ubuntu -f '^sshd-session: ubuntu'
+exits "$still: exit status" 130
+has "$still: what was undone is said" "$out" 'undone: container kataloop-'
+as_before "$still"
+
 for kind in container namespace checkpoint; do
     begin "$kind"
     kill -KILL "$pid"
