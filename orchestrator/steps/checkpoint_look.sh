@@ -96,11 +96,25 @@ $(ls -l "/proc/$1/fd" 2>/dev/null)
 LINKS
 }
 
+# Is process $1, which is called $name, a CRIU? One that brings its own C library along has the name
+# of that one's loader.
+is_criu() {
+    case $name in
+    criu) return 0 ;;
+    ld-* | ld.so* | ld64.so*) ;;
+    *) return 1 ;;
+    esac
+    case $(tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline") in
+    *criu*' dump '* | *criu*' pre-dump '* | *criu*' swrk '* | *criu*' restore '*) return 0 ;;
+    esac
+    return 1
+}
+
 # Process $1, where it is a CRIU, with what it has started: CRIU waits for that, as for
 # iptables-restore, and then that moves.
 add() {
     case " $alive " in *" $1 "*) return ;; esac
-    read_stat "$1" && [ "$name" = criu ] || return
+    read_stat "$1" && is_criu "$1" || return
     alive="$alive $1"
     ticks=$((ticks + spent))
     [ -n "$log" ] || find_log "$1"
@@ -108,7 +122,7 @@ add() {
     read -r kids 2>/dev/null <"/proc/$1/task/$1/children"
     for kid in $kids; do
         read_stat "$kid" || continue
-        if [ "$name" = criu ]; then
+        if is_criu "$kid"; then
             add "$kid"
         else
             ticks=$((ticks + spent))
@@ -125,7 +139,7 @@ find_criu() {
         for folder in /proc/[0-9]*; do
             name='' pid=${folder#/proc/}
             read -r name 2>/dev/null <"$folder/comm"
-            [ "$name" = criu ] || continue
+            is_criu "$pid" || continue
             case " $alive " in *" $pid "*) continue ;; esac
             ! is_ours "$pid" || add "$pid"
         done

@@ -4,6 +4,7 @@
 . "$(dirname "$0")/../e2e/lib.sh"
 look=$top/orchestrator/steps/checkpoint_look.sh
 id=$(printf '%064d' "$$")
+own_loader=$(ldd "$(command -v bash)" | awk '$1 ~ "/ld" { print $1 }')
 for shell in dash 'busybox ash' 'bash --posix'; do
     command -v "${shell%% *}" >/dev/null && shells+=("$shell")
 done
@@ -15,8 +16,8 @@ mkdir "$scratch/started"
 cp "$(command -v sleep)" "$scratch/started/criu"
 start_criu() { # ARGUMENT…
     mkfifo "$scratch/go"
-    # shellcheck disable=SC2016 # for that shell
-    "$scratch/criu" -c '"$2" 100 & disown; exec 3>>"$0"; echo first >&3
+    # shellcheck disable=SC2016,SC2086 # for that shell; nothing, or a loader
+    ${loader:-} "$scratch/criu" -c '"$2" 100 & disown; exec 3>>"$0"; echo first >&3
         while read -r line; do echo "$line" >&3; done <"$1"; kill "$!"' \
         "$scratch/dump.log" "$scratch/go" "$scratch/started/criu" "$@" &
     criu=$!
@@ -100,6 +101,13 @@ data 0"
         has "$name: the container's is found by $tree" "$out" " $criu "
         end_criu
     done
+
+    loader=$own_loader
+    start_criu dump --tree 1 --images "/tmp/$id/images"
+    run "${sh[@]}" "$look" "$id" 0
+    loader=''
+    has "$name: one that brings its own loader is found too" "$out" " $criu "
+    end_criu
 
     start_criu --tree 1 --images "/tmp/$id/images"
     run "${sh[@]}" "$look" "$id" 0
