@@ -67,12 +67,10 @@ static int undo_folder(struct exec *x, const char *folder, struct error *err)
     return exec_check_command(x, &cmd, "removing the checkpoint's images", &r, err);
 }
 
-static int make_folder(struct exec *x, const struct plan_step *step, char **ret, size_t *ret_ticket,
-                       struct error *err)
+/* By this name leftovers.c finds it. */
+static int make_folder(struct exec *x, char **ret, size_t *ret_ticket, struct error *err)
 {
-    /* One that is to stay has a name that is not looked for among leftovers. */
-    cleanup_free char *folder =
-        xasprintf("/var/tmp/kataloop-%s%s-%d", keeps(step) ? "kept-" : "", x->run_id, x->step);
+    cleanup_free char *folder = xasprintf("/var/tmp/kataloop-%s-%d", x->run_id, x->step);
     cleanup_free char *text = xasprintf("checkpoint images %s", folder);
     *ret_ticket = undo_push(&x->undo, undo_folder, folder, text);
     cleanup_strv struct strv argv = STRV_INIT;
@@ -209,7 +207,7 @@ static int prepare(struct attempt *a, struct error *err)
     const struct run_container *c = a->container;
     if (read_counter(a, err) < 0)
         return -1;
-    if (make_folder(x, a->step, &a->folder, &a->images, err) < 0)
+    if (make_folder(x, &a->folder, &a->images, err) < 0)
         return -1;
     const struct checkpoint_spec spec = {.folder = a->folder, .leave_running = a->leave_running};
     c->client->checkpoint(c, &spec, &a->client);
@@ -345,18 +343,37 @@ static int forget(struct exec *x, const struct run_container *c, struct error *e
     return exec_check_command(x, &cmd, "removing the checkpoint from containerd", &r, err);
 }
 
-/* Where the images are: by a client that may make an image of containerd of them, where none are in
- * the folder, it has. */
-static int say_kept(const struct attempt *a, const struct checkpoint_figures *figures,
-                    struct error *err)
+/* Give what is to stay a name that is not looked for among leftovers. */
+static int move_kept(struct attempt *a, struct error *err)
+{
+    struct exec *x = a->x;
+    cleanup_free char *kept = xasprintf("/var/tmp/kataloop-kept-%s-%d", x->run_id, x->step);
+    cleanup_strv struct strv argv = STRV_INIT;
+    strv_push_all(&argv, "mv", "-T", "--", a->folder, kept, NULL);
+    const struct command cmd = {.argv = &argv, .become = true};
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    if (exec_check_command(x, &cmd, "keeping the checkpoint's images", &r, err) < 0)
+        return -1;
+    undo_forget(&x->undo, a->images);
+    free(x->checkpoint.folder);
+    x->checkpoint.folder = xstrdup(kept);
+    free(a->folder);
+    a->folder = steal(&kept);
+    return exec_note(x, err, "the images stay in %s on %s", a->folder, transport_name(x->host));
+}
+
+/* By a client that may make an image of containerd of them, where no images are in the folder, it
+ * has. */
+static int keep_images(struct attempt *a, const struct checkpoint_figures *figures,
+                       struct error *err)
 {
     const char *host = transport_name(a->x->host);
     if (!a->container->client->forget_checkpoint || figures->image_bytes > 0)
-        return exec_note(a->x, err, "the images stay in %s on %s", a->folder, host);
+        return move_kept(a, err);
     if (exec_note(a->x, err, "the checkpoint stays on %s as an image of containerd, %s%s:...", host,
                   CHECKPOINT_IMAGE_PREFIX, a->container->name) < 0)
         return -1;
-    return undo_folder(a->x, a->folder, err); /* which is empty */
+    return undo_one(a->x, &a->x->undo, a->images, err); /* the folder, which is empty */
 }
 
 /* The client has returned well. */
@@ -369,10 +386,8 @@ static int succeeded(struct attempt *a, struct error *err)
     x->checkpoint.folder = xstrdup(a->folder); /* before it may be taken away */
     x->checkpoint.container = (size_t)(c - x->containers);
     if (checkpoint_figures_read(x, c, a->folder, a->watch.guest, a->watch.log, &figures, err) < 0 ||
-        (keeps(a->step) ? say_kept(a, &figures, err) : forget(x, c, err)) < 0)
+        (keeps(a->step) ? keep_images(a, &figures, err) : forget(x, c, err)) < 0)
         return -1;
-    if (keeps(a->step))
-        undo_forget(&x->undo, a->images);
     if (checkpoint_emit_sample(x, a->step, &figures, err) < 0)
         return -1;
     bool running = figures.running;

@@ -16,6 +16,12 @@ cat >>kataloop.yaml <<'YAML'
       - checkpoint: {leave_running: false, stall_after: 40s}
       - run: {command: "for f in /var/tmp/kataloop-*/images/core-1.img; do : >$f; done", become: true}
       - restore: true
+  kept:
+    host: lab
+    steps:
+      - container: {image: busybox, client: nerdctl, runtime: io.containerd.runc.v2}
+      - checkpoint: {leave_running: false, keep: true, stall_after: 40s}
+      - restore: true
   nothing:
     host: lab
     steps: [{recipe: timed-checkpoint, repeat: 1, warmup: 0, with: {client: ctr, stall_after: 40s}}, {restore: true}]
@@ -37,6 +43,13 @@ has "and says so" "$err" 'error: restore 1/1: ' 'the restore failed' "hint: upst
 run "$kataloop" run broken
 exits "images that are broken cannot be restored" 1
 has "and CRIU's own words say why" "$err" 'error: restore: CRIU says: ' 'Error (criu/image.c' 'the restore failed'
+run "$kataloop" run kept
+exits "images that stay" 0
+folder=$(sed -n 's/.* the images stay in \(.*\) on lab$/\1/p' <<<"$out")
+ok "can be restored from, and stay" on_host test -s "$folder/images/inventory.img"
+ok "by a name that is not among those of leftovers" test "$folder" != "${folder#/var/tmp/kataloop-kept-}"
+is "and alone" "$(on_host sh -c 'ls -d /var/tmp/kataloop-*')" "$folder"
+on_host rm -r "$folder"
 run "$kataloop" run ctr
 exits "ctr cannot restore" 1
 has "and says so" "$err" 'ctr does not restore' 'hint: set `client: nerdctl`'
