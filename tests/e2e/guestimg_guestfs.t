@@ -7,6 +7,7 @@
 ldconfig -p | grep 'libguestfs\.so\.0' >/dev/null || skip_all "libguestfs is not on this machine"
 head -c 300000 /dev/urandom >"$scratch/agent"
 echo small >"$scratch/small"
+touch "$scratch/empty"
 mkdir "$scratch/images"
 image=$scratch/images/kata.img
 
@@ -20,7 +21,7 @@ is "an image with a dirty journal" "$(json journal)" dirty
 before=$(sum "$image")
 exec 7<"$image"
 run "$guestimg" inject "$image" --json --put "$scratch/agent:/usr/bin/kata-agent:0750:70000:12" \
-    --put "$scratch/small:/opt/a b/deep/new" --put "$scratch/small:/usr/outside"
+    --put "$scratch/small:/opt/a b/deep/new" --put "$scratch/small:/usr/outside" --put "$scratch/empty:/opt/empty:0600"
 exits "takes files" 0
 has "by libguestfs, and says why" "$(json engine): $(json why)" "guestfs: ext4: its journal has to be replayed; libguestfs"
 is "it was changed" "$(json changed)" true
@@ -28,6 +29,7 @@ text_in "$image" /usr/bin/kata-agent >"$scratch/read"
 is "debugfs reads the same bytes" "$(sum "$scratch/read")" "$(sum "$scratch/agent")"
 is "mode and owner are those asked for" "$(attributes_in "$image" /usr/bin/kata-agent)" "0750 70000 12"
 is "parents were made" "$(text_in "$image" "/opt/a b/deep/new")" small
+is "an empty file too" "$(attributes_in "$image" /opt/empty)" "0600 0 0"
 is "a new file is 0755 of root" "$(attributes_in "$image" "/opt/a b/deep/new")" "0755 0 0"
 is "a link that seems to lead out leads to the image's own file" "$(text_in "$image" /etc/hostname)" small
 is "which keeps its mode" "$(attributes_in "$image" /etc/hostname)" "0640 12 34"
