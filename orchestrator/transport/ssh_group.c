@@ -7,14 +7,19 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/alloc.h"
 #include "base/clock.h"
 
-/* Says its process group before it becomes the command. Runs behind sudo and the login shell. */
-static const char tell_group[] = "read -r a b c d group rest < /proc/$$/stat; "
-                                 "echo \"$0 $group\" >&2; exec \"$@\"";
+#define READ_BOOT "read -r boot < /proc/sys/kernel/random/boot_id; "
 
-/* Wait on the host for the end of a process group, then send the signal to what is left of it. */
-static const char patient_kill[] =
+/* Says its process group before it becomes the command. Runs behind sudo and the login shell. */
+static const char tell_group[] = "read -r a b c d group rest < /proc/$$/stat; " READ_BOOT
+                                 "echo \"$0 $group $boot\" >&2; exec \"$@\"";
+
+/* Wait on the host for the end of a process group, then send the signal to what is left of it.
+ * Where the host has started anew since, nothing is, and its number is somebody else's by now. */
+static const char patient_kill[] = READ_BOOT
+    "[ \"$boot\" = \"$4\" ] || exit 0; "
     "n=$3; while [ \"$n\" -gt 0 ] && kill -s 0 -- \"$2\"; do sleep 0.2; n=$((n-1)); done; "
     "kill -s \"$1\" -- \"$2\"";
 #define PATIENT_PACE (200 * NSEC_PER_MSEC) /* the 0.2 above */
@@ -43,7 +48,11 @@ int ssh_group_take(struct ssh_group *g, struct strbuf *err_out)
     const char *end = at ? memchr(at, '\n', g->head.len - (size_t)(at - g->head.data)) : NULL;
     if (!end)
         return g->head.len > SSH_GROUP_HEAD_MAX ? -1 : 0;
-    g->id = strtoll(at + strlen(g->marker), NULL, 10);
+    const char *said = at + strlen(g->marker);
+    cleanup_free char *line = xstrndup(said, (size_t)(end - said));
+    char *boot;
+    g->id = strtoll(line, &boot, 10);
+    snprintf(g->boot, sizeof(g->boot), "%s", *boot == ' ' ? boot + 1 : boot);
     strbuf_add(err_out, g->head.data, (size_t)(at - g->head.data));
     strbuf_add(err_out, end + 1, g->head.len - (size_t)(end + 1 - g->head.data));
     strbuf_release(&g->head);
@@ -63,4 +72,5 @@ void ssh_group_kill(const struct ssh_group *g, const char *signal, int64_t patie
     strv_push_all(ret, "sh", "-c", patient_kill, "sh", signal, NULL);
     strv_printf(ret, "-%" PRId64, g->id);
     strv_printf(ret, "%" PRId64, patience / PATIENT_PACE);
+    strv_push(ret, g->boot);
 }

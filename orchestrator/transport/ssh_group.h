@@ -15,6 +15,7 @@ struct ssh_group {
     char marker[40];    /* 32 hexadecimal digits that begin that line; "": it is not waited for */
     struct strbuf head; /* of stderr, what came before the line was whole. Owned */
     int64_t id;         /* the process group on the host; 0: not known */
+    char boot[40];      /* the host's boot id, of that time: what the number belongs to */
 };
 
 void ssh_group_release(struct ssh_group *g);
@@ -33,7 +34,7 @@ void ssh_group_end(struct ssh_group *g, struct strbuf *err_out);
 
 /* Append the words of a command that waits up to `patience` nanoseconds for the end of the group,
  * and then sends the signal ("TERM") to what is left of it. It fails with "No such process" where
- * nothing is. */
+ * nothing is, and does nothing where the host has started anew since. */
 void ssh_group_kill(const struct ssh_group *g, const char *signal, int64_t patience,
                     struct strv *ret);
 

@@ -23,6 +23,7 @@
 #include "tests/unit/support/sshd.h"
 #include "tests/unit/support/transport_cases.h"
 #include "transport/rsync.h"
+#include "transport/ssh_group.h"
 
 static struct ssh_place place;
 
@@ -451,6 +452,41 @@ static void a_host_that_has_gone_cannot_be_reached_again(void **state)
     assert_string_equal(strbuf_str(&r.out), "again\n");
 }
 
+/* A group's number is of one boot of the host: after the next it may be anybody's. */
+static void what_runs_since_another_boot_is_not_killed(void **state)
+{
+    (void)state;
+    struct ssh_group g = {0};
+    cleanup_strv struct strv start = STRV_INIT, old = STRV_INIT, same = STRV_INIT;
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    cleanup_error struct error err = ERROR_INIT;
+    int64_t deadline = deadline_in(20 * NSEC_PER_SEC);
+    size_t index;
+    strv_push_all(&start, "setsid", "-w", NULL);
+    ssh_group_announce(&g, &start);
+    strv_push_all(&start, "sleep", "600", NULL);
+    const struct command cmd = {.argv = &start};
+    cleanup_proc struct proc *p = NULL;
+    assert_int_equal(proc_start(case_host, &cmd, &p, &err), 0);
+    while (g.id == 0) {
+        assert_int_equal(proc_wait_any(&p, 1, deadline, &index, &err), 0);
+        assert_int_equal(ssh_group_take(&g, proc_err(p)), 0);
+    }
+    assert_int_equal(strlen(g.boot), 36); /* a UUID */
+    char first = g.boot[0];
+    g.boot[0] = 'x';
+    ssh_group_kill(&g, "KILL", 0, &old);
+    const struct command kill_old = {.argv = &old};
+    assert_int_equal(transport_check(case_host, &kill_old, deadline, "killing", &r, &err), 0);
+    assert_int_equal(kill((pid_t)g.id, 0), 0);
+    g.boot[0] = first;
+    ssh_group_kill(&g, "KILL", 0, &same);
+    const struct command kill_same = {.argv = &same};
+    assert_int_equal(transport_check(case_host, &kill_same, deadline, "killing", &r, &err), 0);
+    assert_int_equal(proc_wait(p, deadline, &err), 0);
+    ssh_group_release(&g);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], RSYNC_SHELL_VERB) == 0)
@@ -468,6 +504,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_killable_command_shows_nothing_of_how_it_is_killed),
         cmocka_unit_test(a_login_that_floods_is_said),
         cmocka_unit_test(forgetting_a_killable_command_ends_it),
+        cmocka_unit_test(what_runs_since_another_boot_is_not_killed),
         cmocka_unit_test(a_closed_terminal_hangs_its_command_up),
         cmocka_unit_test(a_command_that_floods_does_not_stop_the_others),
         cmocka_unit_test(a_file_that_does_not_come_whole_is_not_there),
