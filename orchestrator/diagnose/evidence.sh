@@ -375,8 +375,9 @@ entries() {
     done
     IFS=' '
 }
-# is_written PID FD: is it open for writing?
+# is_written PID FD: is it a file, open for writing? A pipe may say nothing, and a device have no end.
 is_written() {
+    [ -f "/proc/$1/fd/$2" ] || return
     while read -r info; do
         case $info in flags:*[12]) return 0 ;; esac
     done <"/proc/$1/fdinfo/$2"

@@ -70,8 +70,10 @@ is_ours() {
     return 1
 }
 
-# Is descriptor $2 of process $1 open for writing?
+# Is descriptor $2 of process $1 a file, open for writing? A pipe may say nothing, and a device have no
+# end.
 is_written() {
+    [ -f "/proc/$1/fd/$2" ] || return
     while read -r info; do
         case $info in flags:*[12]) return 0 ;; esac
     done 2>/dev/null <"/proc/$1/fdinfo/$2"

@@ -10,15 +10,17 @@ for shell in dash 'busybox ash' 'bash --posix'; do
 done
 ok "there is a shell to try" test "${#shells[@]}" -ge 2
 
-# What is named criu is taken for one: a shell that writes a log, and one that it has started.
+# What is named criu is taken for one: a shell that writes a log, and one that it has started. A pipe that
+# says nothing is no log, whatever it is called.
+mkfifo "$scratch/pipe.log"
 cp "$(command -v bash)" "$scratch/criu"
 mkdir "$scratch/started"
 cp "$(command -v sleep)" "$scratch/started/criu"
 start_criu() { # ARGUMENT…
     mkfifo "$scratch/go"
     # shellcheck disable=SC2016,SC2086 # for that shell; nothing, or a loader
-    ${loader:-} "$scratch/criu" -c '"$2" 100 & disown; exec 3>>"$0"; echo first >&3
-        while read -r line; do echo "$line" >&3; done <"$1"; kill "$!"' \
+    ${loader:-} "$scratch/criu" -c '"$2" 100 & disown; exec 3<>"${0%/*}/pipe.log" 5>>"$0"; echo first >&5
+        while read -r line; do echo "$line" >&5; done <"$1"; kill "$!"' \
         "$scratch/dump.log" "$scratch/go" "$scratch/started/criu" "$@" &
     criu=$!
     exec 4>"$scratch/go"

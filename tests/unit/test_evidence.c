@@ -661,6 +661,29 @@ static void only_what_criu_writes_is_its_log(void **state)
     assert_int_equal(fs_remove_tree(folder, &err), 0);
 }
 
+/* What calls itself criu may have a pipe of that name, which says nothing, or a device, which has
+ * no end: neither is read, or nothing behind it would be seen. */
+static void a_log_is_a_file(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/kataloop-evidence-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    cleanup_error struct error err = ERROR_INIT;
+    cleanup_free char *pipe = xasprintf("%s/pipe.log", folder);
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    int fd = open(pipe, O_RDWR);
+    pid_t pid = start_target(NULL, NULL, "criu");
+    assert_int_equal(close(fd), 0);
+    const struct diagnose_spec spec = {.target_pid = getpid()};
+    cleanup_strbuf struct strbuf text = STRBUF_INIT;
+    cleanup_bundle struct bundle b = BUNDLE_INIT;
+    take(&spec, NULL, &text, &b);
+    end_target(pid);
+    assert_null(bundle_find(&b, "guest")); /* it came to its end */
+    assert_null(bundle_find(&b, "log %s", pipe));
+    assert_int_equal(fs_remove_tree(folder, &err), 0);
+}
+
 /* A process calls itself what it likes; the script is root's. */
 static void a_name_that_is_shell_code_is_only_a_name(void **state)
 {
@@ -791,6 +814,7 @@ int main(void)
         cmocka_unit_test(criu_is_asked_only_where_one_has_run),
         cmocka_unit_test(a_criu_with_a_library_of_its_own_is_one),
         cmocka_unit_test(only_what_criu_writes_is_its_log),
+        cmocka_unit_test(a_log_is_a_file),
         cmocka_unit_test(a_name_that_is_shell_code_is_only_a_name),
         cmocka_unit_test(what_the_caller_knows_is_in_it),
         cmocka_unit_test(what_a_guest_has_said_before_it_hangs_is_kept),
