@@ -548,13 +548,15 @@ for folder in "$work" "$images"; do
         [ -z "$folder" ] || [ ! -f "$file" ] || add_log - "$file"
     done
 done
-# Of several checkpoints the youngest first; a folder that is somebody else's may lead anywhere.
+# Of several checkpoints the youngest first; a folder that is somebody else's, or a link in /tmp, may lead
+# anywhere.
 set +f
 IFS=$newline
 # shellcheck disable=SC2045 # what agents call their folders has no line breaks
 for file in $(ls -t /tmp/criu-checkpoint-*"${container:-?}"*/work/criu-dump.log \
     /tmp/criu-checkpoint-*"${container:-?}"*/work/dump.log); do
-    [ ! -O "${file%/*}" ] || [ ! -f "$file" ] || add_log - "$file"
+    folder=${file%/*/*}
+    [ ! -O "$folder" ] || [ -L "$folder" ] || [ ! -f "$file" ] || add_log - "$file"
 done
 set -f
 # It loads the kernel modules that CRIU uses, as every start of CRIU does. One that has run has left a

@@ -11,11 +11,13 @@
 #include "criu/log.h"
 
 /* The agent's folders first (the guest); then those of checkpoints made here, and of containerd's
- * shims. At most the last 256 KiB of each. */
+ * shims. At most the last 256 KiB of each. A folder of somebody else, or a link in /tmp, may lead
+ * anywhere. */
 const char criu_files_script[] =
     "for f in /tmp/criu-checkpoint-*/work/*.log /var/tmp/kataloop-*/*/*.log "
-    "/run/containerd/io.containerd.runtime.v2.task/*/*/work/*.log; do "
-    "[ -f \"$f\" ] || continue; s=$(stat -c %s \"$f\") || continue; "
+    "/run/containerd/io.containerd.runtime.v2.task/*/*/work/*.log; do d=${f%/*/*}; "
+    "[ -O \"$d\" ] && [ ! -L \"$d\" ] && [ -f \"$f\" ] || continue; s=$(stat -c %s \"$f\") || "
+    "continue; "
     "n=$s; [ \"$n\" -le 262144 ] || n=262144; "
     "printf '%s %s %s\\n' \"$n\" \"$(stat -c '%Y %y' \"$f\")\" \"$f\"; "
     "tail -c +$((s - n + 1)) \"$f\" | head -c \"$n\"; done";

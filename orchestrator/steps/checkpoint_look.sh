@@ -149,12 +149,17 @@ find_criu() {
     ours=$alive
 }
 
-# A dump may be over between two looks: then its log lies where Kata's agents put it.
+# A dump may be over between two looks: then its log lies where Kata's agents put it. A folder of somebody
+# else, or a link in /tmp, may lead anywhere.
 find_left_log() {
     for found in /tmp/criu-checkpoint-*"$id"*/work/criu-dump.log; do
+        folder=${found%/*/*}
         case $found in
         *[[:cntrl:]]*) ;;
-        *) [ ! -f "$found" ] || { log=$found && source=$found; } ;;
+        *)
+            [ ! -O "$folder" ] || [ -L "$folder" ] || [ ! -f "$found" ] ||
+                { log=$found && source=$found; }
+            ;;
         esac
     done
 }

@@ -88,6 +88,21 @@ for shell in "${shells[@]}"; do
     is "$name: without a CRIU nothing is said of one" "$out" "criu 0
 data 0"
 
+    # What a dump has left, in a folder of root's; not where somebody's link leads.
+    mkdir -p "$scratch/left/work"
+    echo x >"$scratch/left/work/criu-dump.log"
+    ln -s "$scratch/left" "/tmp/criu-checkpoint-$id"
+    run "${sh[@]}" "$look" "$id" 0
+    is "$name: a link in /tmp is not followed" "$out" "criu 0
+data 0"
+    rm "/tmp/criu-checkpoint-$id"
+    mv "$scratch/left" "/tmp/criu-checkpoint-$id"
+    run "${sh[@]}" "$look" "$id" 0
+    rm -r "/tmp/criu-checkpoint-$id"
+    is "$name: the log that a dump has left is found" "$out" "criu 0
+log 0 /tmp/criu-checkpoint-$id/work/criu-dump.log
+data 0"
+
     start_criu --of another
     run "${sh[@]}" "$look" "$id" 0
     is "$name: nor with one of somebody else" "$out" "criu 0

@@ -495,9 +495,11 @@ static void the_youngest_log_of_a_container_is_the_first(void **state)
         time_t at = time(NULL) - (i == OTHERS ? 0 : i == YOUNGEST ? 10 : 100 + i);
         const struct timespec then[2] = {{.tv_sec = at}, {.tv_sec = at}};
         assert_int_equal(utimensat(AT_FDCWD, log, then, 0), 0);
-        if (i == OTHERS && (geteuid() != 0 || chown(work, 65534, 65534) < 0))
+        if (i == OTHERS && (geteuid() != 0 || chown(folders[i], 65534, 65534) < 0))
             assert_int_equal(fs_remove_tree(folders[i], &err), 0);
     }
+    cleanup_free char *link = xasprintf("/tmp/criu-checkpoint-link-%s", id);
+    assert_int_equal(symlink(folders[0], link), 0);
     const struct diagnose_spec spec = {.container = id};
     cleanup_strbuf struct strbuf text = STRBUF_INIT;
     cleanup_bundle struct bundle b = BUNDLE_INIT;
@@ -505,7 +507,9 @@ static void the_youngest_log_of_a_container_is_the_first(void **state)
     const struct bundle_item *first = bundle_next(&b, "log /", NULL);
     const struct bundle_item *others =
         bundle_find(&b, "log %s/work/criu-dump.log", folders[OTHERS]);
+    const struct bundle_item *linked = bundle_find(&b, "log %s/work/criu-dump.log", link);
     cleanup_free char *want = xasprintf("log %s/work/criu-dump.log", folders[YOUNGEST]);
+    assert_int_equal(unlink(link), 0);
     for (int i = 0; i < FOLDERS; i++) {
         if (access(folders[i], F_OK) == 0)
             assert_int_equal(fs_remove_tree(folders[i], &err), 0);
@@ -514,6 +518,7 @@ static void the_youngest_log_of_a_container_is_the_first(void **state)
     assert_non_null(first);
     assert_string_equal(first->name, want);
     assert_null(others);
+    assert_null(linked);
 }
 
 /* A place where other programs are found first, in the folder `self`. */
