@@ -53,6 +53,14 @@ else
     echo 'kata-runtime: none'
 fi
 
+# Command lines hold secrets, and whole specifications of containers are logged, with their environment.
+# By the names of evidence.sh: NAME=VALUE and the like, --NAME VALUE, an address with a user.
+hide() {
+    names='token|secret|pass|_pw|pwd|key|cred|_pat|auth|bearer|jwt|cookie|signat|priv'
+    sed -E 's/([a-z0-9_.-]*('$names')[a-z0-9_.-]*[\\]*"?[:=] *[\\]*"?)((basic|bearer) )?[^" ,;\\]+/\1<redacted>/Ig
+        s/( --?[a-z0-9_.-]*('$names')[a-z0-9_.-]*) +[^ ]+/\1 <redacted>/Ig; s,://[^/ "@]*@,://<redacted>@,g'
+}
+
 # The processes that stand for the container on the host, and clients that make a checkpoint now.
 commands=$(head -v -c 512 /proc/[0-9]*/cmdline | tr '\0' ' ')
 # list_processes shims|clients: their command lines.
@@ -77,14 +85,10 @@ list_processes() {
     IFS=' '
 }
 item 4096 shims
-list_processes shims
+list_processes shims | hide
 item 4096 clients
-list_processes clients
+list_processes clients | hide
 
-# Whole specifications of containers are logged, with their environment. By the names of evidence.sh.
-hide() {
-    sed -E 's/([a-z0-9_.-]*(token|secret|pass|_pw|pwd|key|cred|_pat|auth|bearer|jwt|cookie|signat|priv)[a-z0-9_.-]*[\\]*"?[:=] *[\\]*"?)((basic|bearer) )?[^" ,;\\]+/\1<redacted>/Ig; s,://[^/ "@]*@,://<redacted>@,g'
-}
 if has journalctl; then
     tail_item 12288 "journal kata"
     bounded 5 journalctl -q --no-pager -o short-precise --since -15min -n 60 -t kata -t kata-agent | hide

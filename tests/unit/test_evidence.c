@@ -287,13 +287,16 @@ static void secrets_in_the_journal_are_hidden(void **state)
     assert_int_equal(fs_remove_tree(folder, &err), 0);
 }
 
-/* A checkpoint that comes through CRI has its client, too. */
+/* A checkpoint that comes through CRI has its client, too; the secrets on its command line stay
+ * away. */
 static void who_makes_a_checkpoint_is_in_it(void **state)
 {
     (void)state;
     static char *const environment[] = {"PATH=/bin", NULL};
-    static char *const arguments[] = {"sh",         "-c",          "kill -STOP $$; :", "crictl",
-                                      "checkpoint", "--export=/x", "0123456789abc",    NULL};
+    static char *const arguments[] = {
+        "sh",         "-c",          "kill -STOP $$; :", "crictl",
+        "--password", "hush",        "--token=hush",     "-auth-file=hush",
+        "checkpoint", "--export=/x", "0123456789abc",    NULL};
     pid_t pid = start_target(environment, arguments, NULL);
     const struct diagnose_spec spec = {.container = "0123456789abcdef", .space = "k8s.io"};
     cleanup_strbuf struct strbuf text = STRBUF_INIT;
@@ -303,6 +306,8 @@ static void who_makes_a_checkpoint_is_in_it(void **state)
     const struct bundle_item *clients = bundle_find(&b, "host: clients");
     cleanup_free char *its = xasprintf("/proc/%d/cmdline: ", (int)pid);
     assert_true(item_prefix(clients, its) >= 0);
+    assert_true(item_find(clients, "--password <redacted> --token=<redacted> ") >= 0);
+    assert_null(strstr(text.data, "hush"));
     cleanup_scene struct scene s;
     scene_make(&b, &s);
     assert_true(spot_is(s.client_alive));
