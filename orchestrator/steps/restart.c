@@ -121,16 +121,39 @@ static void show_journal(struct exec *x, const char *unit)
     (void)exec_stream(x, &cmd, 16384, &r, &unheard);
 }
 
+/* Is what this run has put in place still there? Then the version that it replaced is the youngest.
+ */
+static int is_in_place(struct exec *x, const struct replaced_image *image, bool *ret,
+                       struct error *err)
+{
+    cleanup_strv struct strv arguments = STRV_INIT;
+    json_t *answer = NULL;
+    strv_push_all(&arguments, "list", image->path, NULL);
+    if (guest_image_run(x, &arguments, "looking at the image's versions", &answer, err) < 0)
+        return -1;
+    const char *youngest =
+        json_string_value(json_array_get(json_object_get(answer, "versions"), 0));
+    *ret = youngest && strcmp(youngest, image->previous) == 0;
+    json_decref(answer);
+    return 0;
+}
+
+/* What somebody else has put in place since is not dropped. */
 static int roll_back(struct exec *x, const struct replaced_image *image, struct error *err)
 {
     cleanup_strv struct strv arguments = STRV_INIT;
     json_t *answer = NULL;
-    strv_push_all(&arguments, "rollback", image->path, "--to", image->previous, "--drop", NULL);
+    bool ours = false;
+    if (is_in_place(x, image, &ours, err) < 0)
+        return -1;
+    strv_push_all(&arguments, "rollback", image->path, "--to", image->previous,
+                  ours ? "--drop" : NULL, NULL);
     if (guest_image_run(x, &arguments, "putting the previous image back", &answer, err) < 0)
         return -1;
     json_decref(answer);
     cleanup_error struct error unheard = ERROR_INIT;
-    (void)exec_note(x, &unheard, "put the previous image back: %s", image->path);
+    (void)exec_note(x, &unheard, "put the previous image back: %s%s", image->path,
+                    ours ? "" : " (the one there was not this run's any more: it is kept)");
     return 0;
 }
 

@@ -93,3 +93,37 @@ is "two changes: both are left out in the end" "$(grep -c 'skipped, nothing chan
 echo edited >tool
 run "$kataloop" run
 is "two changes: and done again after an edit" "$(grep -c 'put in place' <<<"$out")" 2
+
+# --- a unit that does not come back: the image that this run replaced is put back -----------------------------
+mkdir bin
+printf '#!/bin/sh\n[ "$1" = show ]\n' >bin/systemctl
+printf '#!/bin/sh\n' >bin/journalctl
+chmod +x bin/*
+# fails_after SHELL-COMMAND: the image of a run that has changed it, then ran this, then restarts a unit.
+fails_after() {
+    cp small.img unit.img
+    rm -f unit.img.*
+    before=$(sha256sum <unit.img)
+    cat >kataloop.yaml <<YAML
+version: 1
+hosts: {here: {ssh: local, workspace: $scratch, become: none}}
+images: {guest: {path: $scratch/unit.img, engine: ext4}}
+workflows:
+  w:
+    host: here
+    steps:
+      - inject: {image: guest, files: [{from: $scratch/tool, to: /bin/of-the-run}]}
+      - run: "$1"
+      - restart: x
+YAML
+    PATH=$scratch/bin:$PATH run "$kataloop" run --force
+    exits "a unit that does not come back" 1
+    is "its image is as it was before" "$(sha256sum <unit.img)" "$before"
+}
+fails_after true
+has "which is said" "$err$out" "the previous image was put back"
+is "and what the run had put there is gone" "$(ls unit.img.kept-* 2>/dev/null)" ""
+fails_after "$guestimg inject unit.img --engine ext4 --put tool:/bin/of-another >/dev/null"
+has "what somebody else has put there meanwhile is kept" "$out" "was not this run's any more: it is kept"
+youngest=$("$guestimg" list unit.img --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["versions"][0])')
+is "as the youngest version" "$("$guestimg" cat "$youngest" /bin/of-another)" "$(<tool)"
