@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * criu: CRIU by hand in the guest of the container that runs, with no agent between: the baseline
  * of `checkpoint`. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -66,21 +67,23 @@ static int in_guest(struct exec *x, struct run_container *c, const struct strv *
     return guest_check(g, &cmd, x->deadline, what, &r, err);
 }
 
-/* A virtual machine goes when its container's task has ended, and the folder with it. */
-static int undo_folder(struct exec *x, const char *folder, struct error *err)
+/* `place`: which container of the run's, a colon, the folder. A virtual machine goes when its
+ * container's task has ended, and the folder with it; without one it is the host's. */
+static int undo_folder(struct exec *x, const char *place, struct error *err)
 {
-    struct run_container *c = client_container(x);
+    char *folder;
+    struct run_container *c = &x->containers[strtoull(place, &folder, 10)];
     cleanup_strv struct strv argv = STRV_INIT;
     cleanup_error struct error failure = ERROR_INIT;
-    bool running = false;
-    if (!c)
+    bool machine = strstr(c->runtime, "kata"), running = false;
+    if (machine && c->removed)
         return 0;
-    strv_push_all(&argv, "rm", "-rf", "--", folder, NULL);
+    strv_push_all(&argv, "rm", "-rf", "--", folder + 1, NULL);
     if (in_guest(x, c, &argv, "removing CRIU's folder in the guest", &failure) == 0)
         return 0;
-    if (client_running(x, c, &running, err) < 0)
+    if (machine && client_running(x, c, &running, err) < 0)
         return -1;
-    if (!running)
+    if (machine && !running)
         return 0;
     error_move(err, &failure);
     return -1;
@@ -90,15 +93,19 @@ static int make_folder(struct exec *x, const struct plan_step *step, struct run_
                        char **ret, struct error *err)
 {
     const char *named = value_get_string(step->args, "folder");
+    bool keep = value_get_bool(step->args, "keep", false);
+    /* One that is to stay has a name that is not looked for among leftovers. */
     cleanup_free char *folder =
-        *named ? xstrdup(named) : xasprintf("/tmp/kataloop-%s-%d", x->run_id, x->step);
+        *named ? xstrdup(named)
+               : xasprintf("/tmp/kataloop-%s%s-%d", keep ? "kept-" : "", x->run_id, x->step);
     cleanup_strv struct strv argv = STRV_INIT;
     strv_push_all(&argv, "mkdir", "-m", "0700", "--", folder, NULL);
     if (in_guest(x, c, &argv, "making CRIU's folder in the guest", err) < 0)
         return error_hint(err, "`folder` must name a new folder, inside one that exists");
-    if (!value_get_bool(step->args, "keep", false)) {
+    if (!keep) {
         cleanup_free char *text = xasprintf("CRIU's folder %s in the guest", folder);
-        undo_push(&x->undo, undo_folder, folder, text);
+        cleanup_free char *place = xasprintf("%zu:%s", (size_t)(c - x->containers), folder);
+        undo_push(&x->undo, undo_folder, place, text);
     }
     *ret = steal(&folder);
     return 0;

@@ -112,6 +112,41 @@ rm -r "/tmp/kataloop-$id-9" "/tmp/my-kataloop-$id-8"
 run "$kataloop" results show "$id"
 ok "after which nothing is left to take" not grep -q "left things" <<<"$out"
 
+# --- CRIU by hand, whose folder is the host's where there is no virtual machine -------------------
+
+cat >"$scratch/bin/nerdctl" <<'SH'
+#!/bin/sh
+name=$(printf '%s\n' "$@" | grep -m 1 '^kataloop-')
+case "$*" in
+*' run '* | *' create '*) touch "$BOX/$name" && echo "$name" ;;
+*' rm '*) rm "$BOX/$name" ;;
+*' ps '*) ls "$BOX" ;;
+esac
+SH
+printf '#!/bin/sh\n' >"$scratch/bin/criu"
+chmod +x "$scratch/bin/criu"
+sleep "1000.$$" &
+# folders FILE: those of the run that has said what is in it.
+folders() { ls -d /tmp/kataloop-*"$(sed -n '1s/^run \([^:]*\):.*/\1/p' "$1")"-* 2>/dev/null; }
+nerdctl='container: {image: box, client: nerdctl, runtime: io.containerd.runc.v2}'
+workflow "$nerdctl" "criu: {process: sleep 1000.$$}" 'checkpoint: {watch: false}' 'restore: true'
+run "$kataloop" run
+exits "a dump by hand, and a restore that removes its container" 0
+is "CRIU's folder is gone" "$(folders "$scratch/out")" ""
+workflow "$nerdctl" "criu: {process: sleep 1000.$$, keep: true}" 'run: echo "runs" >>"$NOTES/all"; while kill -0 "$PPID"; do sleep 0.1; done'
+"$kataloop" run >"$scratch/said" 2>&1 &
+pid=$!
+ok "a run that keeps it is in its middle" wait_for 20 grep -q runs "$NOTES/all"
+kill -KILL "$pid"
+wait "$pid" 2>/dev/null
+workflow 'run: "true"'
+run "$kataloop" run
+has "the run after one that was killed takes away what it has left" "$out" "had left"
+kept=$(folders "$scratch/said")
+ok "but not what is to be kept" test -d "$kept/images"
+rm -rf "$kept"
+kill %?sleep
+
 # What stands in the store for a run's id goes into commands for root: only such ids do.
 python3 -c 'import sqlite3, sys
 with sqlite3.connect(sys.argv[1]) as db:
