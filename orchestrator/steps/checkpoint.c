@@ -77,8 +77,11 @@ static int make_folder(struct exec *x, char **ret, size_t *ret_ticket, struct er
     strv_push_all(&argv, "mkdir", "-m", "0700", "--", folder, NULL);
     const struct command cmd = {.argv = &argv, .become = true};
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    if (exec_check_command(x, &cmd, "making a folder for the checkpoint", &r, err) < 0)
+    if (exec_check_command(x, &cmd, "making a folder for the checkpoint", &r, err) < 0) {
+        if (r.status.code > 0) /* one that is there is somebody else's */
+            undo_forget(&x->undo, *ret_ticket);
         return -1;
+    }
     *ret = steal(&folder);
     return 0;
 }

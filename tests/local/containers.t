@@ -147,6 +147,15 @@ ok "but not what is to be kept" test -d "$kept/images"
 rm -rf "$kept"
 kill %?sleep
 
+# The name of a checkpoint's folder can be known on the host.
+workflow 'run: mkdir "/var/tmp/kataloop-$(readlink "$KATALOOP_STATE_DIR/runs/latest")-2"' "$nerdctl" 'checkpoint: true'
+run "$kataloop" run
+exits "a checkpoint whose folder somebody else has made" 1
+has "says so" "$err" "making a folder for the checkpoint: " "File exists"
+foreign=/var/tmp/kataloop-$(readlink "$KATALOOP_STATE_DIR/runs/latest")-2
+ok "and does not remove it" rmdir "$foreign"
+workflow 'run: "true"'
+
 # What stands in the store for a run's id goes into commands for root: only such ids do.
 python3 -c 'import sqlite3, sys
 with sqlite3.connect(sys.argv[1]) as db:
