@@ -17,8 +17,9 @@ for folder in /proc/[0-9]*; do
     containerd* | nerdctl* | ctr\)* | runc* | virtiofsd*) ;;
     *) continue ;;
     esac
-    # shellcheck disable=SC2086 # the fields behind the name
+    # shellcheck disable=SC2086 # the fields behind the name, which may have a line break in it
     set -- ${stat##*) }
+    [ $# -gt 13 ] || continue
     shift 11
     ticks=$((ticks + $1 + $2))
 done

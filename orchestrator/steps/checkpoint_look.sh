@@ -18,13 +18,15 @@ export LC_ALL
 [ "$longest" -eq 0 ] || renice -n 19 "$$" >/dev/null 2>&1
 trap 'last=yes' TERM
 
-# Sets $name, $parent and $spent (with what children had that have ended) of process $1.
+# Sets $name, $parent and $spent (with what children had that have ended) of process $1. Of one that has a
+# line break in its name the fields are on another line: what is called so is no CRIU.
 read_stat() {
     read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
     name=${stat#*(}
     name=${name%%)*}
     # shellcheck disable=SC2086 # the fields behind the name
     set -- ${stat##*) }
+    [ $# -gt 15 ] || return 1
     parent=$2
     shift 11
     spent=$(($1 + $2 + $3 + $4))

@@ -126,7 +126,7 @@ static int look_once(struct checkpoint_watch *w, struct exec *x, struct error *e
     strv_push_all(&argv, "sh", "-c", script_checkpoint_look, "sh", w->id, "0", NULL);
     const struct guest_command cmd = {.argv = &argv};
     strbuf_truncate(&w->said, 0);
-    if (guest_run(w->guest, &cmd, deadline_in(LOOK_TIME), &r, err) < 0)
+    if (guest_check(w->guest, &cmd, deadline_in(LOOK_TIME), "looking at CRIU", &r, err) < 0)
         return -1;
     strbuf_add(&w->said, r.out.data, r.out.len);
     return take_looks(w, x, &any, err);

@@ -109,6 +109,19 @@ data 0"
 data 0"
     end_criu
 
+    # A process names itself as it likes: one with a line break is no CRIU, nor keeps others from being seen.
+    start_criu --of another
+    dash -c 'printf "criu\nx" >"/proc/$$/comm"; echo >"$1"; exec 3<"$2"; read -r _ <&3' \
+        "/tmp/$id" "$scratch/up" "$scratch/pipe.log" &
+    odd=$!
+    await test -s "$scratch/up"
+    run "${sh[@]}" "$look" "$id" 0
+    is "$name: nor with one that only looks like one" "$out" "criu 0
+data 0"
+    kill "$odd"
+    rm "$scratch/up"
+    end_criu
+
     # By the process that it dumps, where a cgroup can be made here.
     for tree in "--tree $target" "--tree=$target" "-t$target"; do
         [ -n "$target" ] || break
@@ -172,6 +185,14 @@ three"
     wait "$held" 2>/dev/null
     rm "$scratch/pids"
 done
+
+dash -c 'printf "nerdctl\nx" >"/proc/$$/comm"; echo >"$1"; exec 3<"$2"; read -r _ <&3' \
+    dash "$scratch/up" "$scratch/pipe.log" &
+odd=$!
+await test -s "$scratch/up"
+run sh "$top/orchestrator/steps/checkpoint_host.sh"
+ok "what moves on the host is told, whatever a process there is called" grep -qx '[0-9][0-9]*' <<<"$out"
+kill "$odd"
 
 if [ -n "$target" ]; then
     kill "$target"
