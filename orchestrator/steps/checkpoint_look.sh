@@ -15,6 +15,8 @@ id=$1 longest=$2 filter=${3:-}
 ours='' log='' source='' offset=0 opened='' last='' seen=''
 LC_ALL=C
 export LC_ALL
+# What is called a log here may have no line's end in gigabytes.
+ulimit -v 262144 2>/dev/null
 [ "$longest" -eq 0 ] || renice -n 19 "$$" >/dev/null 2>&1
 trap 'last=yes' TERM
 
@@ -47,6 +49,7 @@ find_target() {
     done <<WORDS
 $(tr '\0' '\n' 2>/dev/null <"/proc/$1/cmdline")
 WORDS
+    case $target in *[!0-9]*) target='' ;; esac
 }
 
 # By the forms of a container's group: the id, or what systemd makes of it; not a longer name.

@@ -109,6 +109,15 @@ data 0"
 data 0"
     end_criu
 
+    mkdir "$scratch/no-process"
+    mkfifo "$scratch/no-process/cgroup"
+    start_criu --tree "..$scratch/no-process"
+    run timeout -s KILL 10 "${sh[@]}" "$look" "$id" 0
+    is "$name: nor with one that dumps what is no process" "$out" "criu 0
+data 0"
+    end_criu
+    rm -r "$scratch/no-process"
+
     # A process names itself as it likes: one with a line break is no CRIU, nor keeps others from being seen.
     start_criu --of another
     dash -c 'printf "criu\nx" >"/proc/$$/comm"; echo >"$1"; exec 3<"$2"; read -r _ <&3' \
@@ -185,6 +194,21 @@ three"
     wait "$held" 2>/dev/null
     rm "$scratch/pids"
 done
+
+sh=("${shells[0]}")
+start_criu "/tmp/$id"
+truncate -s 400M "$scratch/dump.log"
+most=$(python3 - "${sh[@]}" "$look" "$id" 100 '$p' <<'PY'
+import resource, subprocess, sys, time
+looks = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+time.sleep(2)
+looks.terminate()
+looks.wait()
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+PY
+)
+ok "a log without a line's end does not fill the memory ($most KiB)" test "$most" -lt 270000
+end_criu
 
 dash -c 'printf "nerdctl\nx" >"/proc/$$/comm"; echo >"$1"; exec 3<"$2"; read -r _ <&3' \
     dash "$scratch/up" "$scratch/pipe.log" &
