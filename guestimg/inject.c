@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -31,6 +32,18 @@ static int bad_put(const char *text, const char *what, struct error *err)
     return error_hint(err, "SRC:DEST[:MODE[:UID:GID]], like kata-agent:/usr/bin/kata-agent:0755");
 }
 
+/* libext2fs would cut it off. */
+static bool has_long_name(const char *path)
+{
+    for (size_t len; *path; path += len) {
+        path += strspn(path, "/");
+        len = strcspn(path, "/");
+        if (len > NAME_MAX)
+            return true;
+    }
+    return false;
+}
+
 int inject_parse_put(const char *text, struct image_put *ret, struct error *err)
 {
     cleanup_strv struct strv parts = STRV_INIT;
@@ -45,6 +58,8 @@ int inject_parse_put(const char *text, struct image_put *ret, struct error *err)
         return bad_put(text, "a source and a destination are needed", err);
     if (!path_is_plain(parts.items[1]))
         return bad_put(text, "the destination must be an absolute path of a file", err);
+    if (has_long_name(parts.items[1]))
+        return bad_put(text, "a name in the destination is longer than 255 bytes", err);
     struct image_put put = {0};
     if (parts.len >= 3 && *parts.items[2]) {
         put.has_mode = parse_mode(parts.items[2], &put.mode);
