@@ -357,6 +357,20 @@ static void check_with(struct checker *c, const struct value *args, const struct
                             params->keys[i]);
 }
 
+/* Else a run would do once what it was asked to do twenty times. */
+static void check_repeated(struct checker *c, const struct value *args, const struct recipe *r)
+{
+    static const char *const keys[] = {"repeat", "warmup"};
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        const struct value *given = value_get(args, keys[i]);
+        if (!given || value_get(r->root, "measure"))
+            continue;
+        diagnostics_add(c->problems, given->span, "recipe `%s` has no `measure`, which `%s` is for",
+                        r->name, keys[i]);
+        diagnostics_hint(c->problems, "its steps are done once");
+    }
+}
+
 /* A default may use the parameters above it. */
 static void check_defaults(struct checker *c, const struct value *params)
 {
@@ -412,6 +426,7 @@ static void check_step(struct checker *c, const struct value *step)
     if (!r || !r->root)
         return;
     check_with(c, args, r);
+    check_repeated(c, args, r);
     check_recipe_file(c, r, name->span);
 }
 

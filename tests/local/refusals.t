@@ -151,6 +151,10 @@ exits "what guestimg would refuse when all is built" 2
 has "neither, each at its place" "$err" 'kataloop.yaml:7:43: error: `from` cannot have a colon: `/a:b`' \
     'kataloop.yaml:7:53: error: `to` must be the absolute path of a file, without a colon, not `bin/x`' \
     'not `/b/../c`' 'error: `owner` must be two numbers, UID:GID, not `root`'
+workflow '{recipe: basic-checkpoint, repeat: 20}'
+run "$kataloop" plan
+exits "to repeat what is done once" 2
+has "is refused" "$err" 'kataloop.yaml:7:44: error: recipe `basic-checkpoint` has no `measure`, which `repeat` is for'
 workflow 'container: ""' 'restart: ""'
 run "$kataloop" plan
 exits "a container and a unit of no name" 2
