@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/strbuf.h"
 
 enum { LONGEST = 64 }; /* names past it are like no other */
@@ -55,13 +56,19 @@ const char *suggest(const char *word, const char *const *names, size_t n)
     return best;
 }
 
-int suggest_hint(struct error *err, const char *word, const char *const *names, size_t n)
+char *suggest_text(const char *word, const char *const *names, size_t n)
 {
     const char *near = suggest(word, names, n);
     if (near)
-        return error_hint(err, "did you mean `%s`?", near);
+        return xasprintf("did you mean `%s`?", near);
     cleanup_strbuf struct strbuf all = STRBUF_INIT;
     for (size_t i = 0; i < n; i++)
-        strbuf_printf(&all, "%s%s", i > 0 ? ", " : "", names[i]);
-    return error_hint(err, "known: %s", strbuf_str(&all));
+        strbuf_printf(&all, "%s%s", i > 0 ? ", " : "known: ", names[i]);
+    return n > 0 ? strbuf_steal(&all) : NULL;
+}
+
+int suggest_hint(struct error *err, const char *word, const char *const *names, size_t n)
+{
+    cleanup_free char *text = suggest_text(word, names, n);
+    return text ? error_hint(err, "%s", text) : -1;
 }

@@ -115,13 +115,7 @@ static int pick_host(struct session *s, const char *named, struct error *err)
         return 0;
     error_set(err, ERR_USAGE, "`%s` has no host%s%s%s", s->file->path, name ? " `" : "",
               name ? name : "", name ? "`" : "");
-    const char *near = name ? suggest(name, (const char *const *)hosts->keys, hosts->len) : NULL;
-    if (near)
-        return error_hint(err, "did you mean `%s`?", near);
-    cleanup_strbuf struct strbuf known = STRBUF_INIT;
-    for (size_t i = 0; i < hosts->len; i++)
-        strbuf_printf(&known, "%s%s", i > 0 ? ", " : "", hosts->keys[i]);
-    return hosts->len > 0 ? error_hint(err, "it has: %s", strbuf_str(&known))
+    return hosts->len > 0 ? suggest_hint(err, name, (const char *const *)hosts->keys, hosts->len)
                           : error_hint(err, "add one to its section `hosts`");
 }
 

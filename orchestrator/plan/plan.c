@@ -280,13 +280,7 @@ static int choose(struct plan *p, const char *name, struct error *err)
         return 0;
     }
     error_set(err, ERR_USAGE, "`%s` has no workflow `%s`", p->file->path, name);
-    const char *near = suggest(name, (const char *const *)workflows->keys, workflows->len);
-    if (near)
-        return error_hint(err, "did you mean `%s`?", near);
-    cleanup_strbuf struct strbuf known = STRBUF_INIT;
-    for (size_t i = 0; i < workflows->len; i++)
-        strbuf_printf(&known, "%s%s", i > 0 ? ", " : "", workflows->keys[i]);
-    return error_hint(err, "it has: %s", strbuf_str(&known));
+    return suggest_hint(err, name, (const char *const *)workflows->keys, workflows->len);
 }
 
 static int conclude(const struct plan *p, struct diagnostics *problems, struct error *err)
@@ -313,9 +307,12 @@ int plan_make(const struct workflow_file *file, const char *workflow, struct pla
     plan_steps(&c, value_get(entry, "steps"));
     if (conclude(p, problems, err) < 0)
         return -1;
-    if (p->len >= PLAN_MAX_STEPS || passes >= PLAN_MAX_STEPS)
-        return error_set(err, ERR_USAGE, "workflow `%s` has more than %d steps", p->workflow,
-                         PLAN_MAX_STEPS);
+    if (p->len >= PLAN_MAX_STEPS || passes >= PLAN_MAX_STEPS) {
+        error_set(err, ERR_USAGE, "workflow `%s` has more than %d steps", p->workflow,
+                  PLAN_MAX_STEPS);
+        return error_hint(err,
+                          "each sample counts (`repeat`), with all the steps that it measures");
+    }
     *ret = steal(&p);
     return 0;
 }
@@ -358,12 +355,14 @@ static bool names_step(const struct plan_step *s, const char *name)
 
 static int no_such_step(const struct plan *p, const char *name, struct error *err)
 {
-    const char *labels[64];
+    const char *names[128];
     size_t n = 0;
-    for (size_t i = 0; i < p->len && n < ARRAY_SIZE(labels); i++)
-        labels[n++] = p->steps[i]->label;
+    for (size_t i = 0; i < p->len && n + 1 < ARRAY_SIZE(names); i++) {
+        names[n++] = p->steps[i]->label;
+        names[n++] = p->steps[i]->kind->name;
+    }
     error_set(err, ERR_USAGE, "workflow `%s` has no step `%s`", p->workflow, name);
-    const char *near = suggest(name, labels, n);
+    const char *near = suggest(name, names, n);
     if (near)
         return error_hint(err, "did you mean `%s`?", near);
     return error_hint(err, "`kataloop plan` lists its steps; a step is named by its number, its "

@@ -48,16 +48,9 @@ void schema_unknown(struct diagnostics *problems, struct span where, const char 
                     const char *name, const char *const *known, size_t n)
 {
     diagnostics_add(problems, where, "%s", message);
-    const char *near = suggest(name, known, n);
-    if (near) {
-        diagnostics_hint(problems, "did you mean `%s`?", near);
-        return;
-    }
-    cleanup_strbuf struct strbuf all = STRBUF_INIT;
-    for (size_t i = 0; i < n; i++)
-        strbuf_printf(&all, "%s%s", i > 0 ? ", " : "", known[i]);
-    if (n > 0)
-        diagnostics_hint(problems, "known: %s", strbuf_str(&all));
+    cleanup_free char *text = suggest_text(name, known, n);
+    if (text)
+        diagnostics_hint(problems, "%s", text);
 }
 
 static void unknown_key(const struct value *map, size_t i, const struct field *fields,

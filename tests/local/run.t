@@ -69,7 +69,9 @@ exits "one step" 0
 ok "and no other" test "$(grep -c '^\[' <<<"$out")" -eq 2
 run "$kataloop" run --from nowhere
 exits "a step that is not there" 2
-has "is said" "$err" 'workflow `w` has no step `nowhere`'
+has "is said" "$err" 'workflow `w` has no step `nowhere`' '`kataloop plan` lists its steps'
+run "$kataloop" run --from snyc
+has "with the nearest, a kind too" "$err" 'workflow `w` has no step `snyc`' 'did you mean `sync`?'
 run "$kataloop" run wx
 exits "a workflow that is not there" 2
 has "is said, with the nearest" "$err" 'has no workflow `wx`' 'did you mean `w`?'

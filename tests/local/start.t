@@ -20,7 +20,7 @@ exits "so is its other workflow" 0
 has "which is the loop written out" "$out" "inject guest" "container busybox" "checkpoint"
 run "$kataloop" doctor elsewhere
 exits "a host that is not in it" 2
-has "is said, with those that are" "$err" 'has no host `elsewhere`' 'it has: dev'
+has "is said, with those that are" "$err" 'has no host `elsewhere`' 'known: dev'
 echo mine >kataloop.yaml
 run "$kataloop" init --host other
 exits "a file that is there" 2

@@ -160,7 +160,7 @@ for verb in plan run results 'results show' doctor 'plan nowhere'; do
     run "$kataloop" $verb "${file[@]}"
     ok "$verb: no escape sequence of a name" not grep -q $'\e\|\xc2\x9b' <<<"$out$err"
 done
-has "names are shown without" "$err" 'has no workflow `nowhere`' 'it has: wz'
+has "names are shown without" "$err" 'has no workflow `nowhere`' 'known: wz'
 printf 'version: 1\nh\xc2\x9b31m\e[31mosts: {}\n' >"$odd"
 run "$kataloop" plan -f "$odd"
 exits "a file that is wrong" 2
