@@ -118,7 +118,9 @@ static int add_to_digest(void *data, const char *chunk, size_t len, struct error
 
 static int write_to_fd(void *data, const char *chunk, size_t len, struct error *err)
 {
-    return fs_write_full(*(int *)data, chunk, len) < 0 ? error_set_errno(err, errno, "writing") : 0;
+    return fs_write_full(*(int *)data, chunk, len) < 0
+               ? error_set_errno(err, errno, "writing out what the file has")
+               : 0;
 }
 
 static int ext4_stat(void *self, const char *path, struct image_file *ret, struct error *err)

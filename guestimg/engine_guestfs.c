@@ -356,7 +356,7 @@ static int copy_out(const char *path, int to, struct error *err)
     while (n > 0) {
         n = fs_read_full(from, chunk, CHUNK);
         if (n > 0 && fs_write_full(to, chunk, (size_t)n) < 0)
-            return error_set_errno(err, errno, "writing");
+            return error_set_errno(err, errno, "writing out what the file has");
     }
     return n < 0 ? error_set_errno(err, errno, "reading `%s`", path) : 0;
 }

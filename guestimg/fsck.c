@@ -58,6 +58,7 @@ int fsck_ext4(const char *path, int64_t offset, struct strbuf *notes, struct err
         return 0;
     }
     strbuf_rtrim(&said);
-    return error_set(err, ERR_FAILED, "the changed file system does not pass e2fsck: %s",
-                     strbuf_str(&said));
+    error_set(err, ERR_FAILED, "the changed file system does not pass e2fsck: %s",
+              strbuf_str(&said));
+    return error_hint(err, "the image may have been damaged before: fetch or build it again");
 }

@@ -153,6 +153,14 @@ static int check_length(const struct image *image, struct error *err)
     return error_hint(err, "the file was cut off: fetch or build it again");
 }
 
+int image_not_opened(const char *path, int errnum, struct error *err)
+{
+    error_set_errno(err, errnum, "opening the image `%s`", path);
+    return error_hint(err, errnum == EACCES
+                               ? "guest images are often root's: try it with sudo"
+                               : "`kata-runtime env --json` says which image is in use");
+}
+
 int image_open(const char *path, struct image *ret, struct error *err)
 {
     struct image image = {.name = xstrdup(path)};
@@ -162,8 +170,7 @@ int image_open(const char *path, struct image *ret, struct error *err)
     struct stat st;
     int result = 0;
     if (fd < 0 || fstat(fd, &st) < 0) {
-        error_set_errno(err, errno, "opening the image `%s`", path);
-        result = error_hint(err, "`kata-runtime env --json` says which image is in use");
+        result = image_not_opened(path, errno, err);
     } else if (!S_ISREG(st.st_mode)) {
         result = error_set(err, ERR_FAILED, "`%s` is not a regular file", path);
     } else {

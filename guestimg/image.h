@@ -30,6 +30,8 @@ struct image {
 
 /* Look at the file. Anything but an image of a kind that can be looked into is an error. */
 int image_open(const char *path, struct image *ret, struct error *err);
+/* The error of an image that open() or realpath() has refused. Returns -1. */
+int image_not_opened(const char *path, int errnum, struct error *err);
 void image_release(struct image *image);
 const char *image_fs_name(enum image_fs fs);
 

@@ -99,7 +99,7 @@ static void print_value(const char *key, const json_t *v)
         if (json_is_string(item))
             print_text(i == 0 ? key : "", item);
         else
-            print_value(key, item);
+            print_value("", item);
     }
     if (!json_is_object(v))
         return;
@@ -107,7 +107,8 @@ static void print_value(const char *key, const json_t *v)
     json_t *inner;
     json_object_foreach((json_t *)v, name, inner)
     {
-        print_value(name, inner);
+        cleanup_free char *whole = xasprintf("%s%s%s", key, *key ? " " : "", name);
+        print_value(whole, inner);
     }
 }
 
@@ -243,10 +244,8 @@ static int run_list(struct arguments *a, json_t *out, struct error *err)
 static int run_rollback(struct arguments *a, json_t *out, struct error *err)
 {
     cleanup_free char *path = realpath(a->words[0], NULL);
-    if (!path) {
-        error_set_errno(err, errno, "opening the image `%s`", a->words[0]);
-        return error_hint(err, "`kata-runtime env --json` says which image is in use");
-    }
+    if (!path)
+        return image_not_opened(a->words[0], errno, err);
     cleanup_close int lock = publish_lock(path, err);
     cleanup_free char *version = NULL, *kept = NULL;
     if (lock < 0 || publish_rollback(path, a->version, &version, a->drop ? NULL : &kept, err) < 0)
@@ -400,6 +399,8 @@ static int bad_option(int found, const char *word, struct error *err)
         error_set(err, ERR_USAGE, "no option `-%c`", optopt);
     else
         error_set(err, ERR_USAGE, "no option `%s`", word);
+    if (found == ':')
+        return error_hint(err, "`guestimg -h` says which");
     return error_hint(
         err, optopt && optopt != 'h' && optopt < LONG_OPTION
                  ? "`guestimg -h` lists them; write a file name that begins with `-` as `./-…`"
@@ -494,8 +495,9 @@ static int finish(const struct arguments *a, json_t *out, int result, struct err
     } else if (result == 0) {
         print_value("", out);
     }
-    if (fflush(stdout) != 0 && result == 0) {
-        fprintf(stderr, "guestimg: standard output could not be written\n");
+    cleanup_error struct error unwritten = ERROR_INIT;
+    if (fs_flush_output(&unwritten) < 0 && result == 0) {
+        fprintf(stderr, "guestimg: %s\n", unwritten.message);
         return 1;
     }
     return result < 0 ? error_exit_code(err) : 0;

@@ -181,6 +181,15 @@ int fs_write_full(int fd, const void *data, size_t len)
     return 0;
 }
 
+int fs_flush_output(struct error *err)
+{
+    errno = 0; /* a write that failed earlier may have left no cause */
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    return errno ? error_set_errno(err, errno, "standard output could not be written")
+                 : error_set(err, ERR_FAILED, "standard output could not be written");
+}
+
 void fs_set_nonblocking(int fd)
 {
     if (fd >= 0) /* an open descriptor has flags, and takes this one */

@@ -136,7 +136,8 @@ static int check_output(const char *output, struct error *err)
         return error_set_errno(err, errno, "`--output %s`: writing to `%s`", output, folder);
     if (lstat(output, &st) < 0 || S_ISREG(st.st_mode))
         return 0;
-    return error_set(err, ERR_USAGE, "`--output %s`: it exists and is not a regular file", output);
+    error_set(err, ERR_USAGE, "`--output %s`: it exists and is not a regular file", output);
+    return error_hint(err, "name a file: the evidence takes the place of what is there");
 }
 
 static int check_words(const struct invocation *inv, struct error *err)
@@ -156,7 +157,7 @@ static int check_words(const struct invocation *inv, struct error *err)
     else
         error_set(err, ERR_USAGE, "`kataloop diagnose` takes no argument `%s` here",
                   args->items[pid ? 0 : 1]);
-    return error_hint(err, "usage: kataloop diagnose %s", inv->verb->synopsis);
+    return verb_hint_usage(inv->verb, err);
 }
 
 static int check(const struct invocation *inv, unsigned *ret_form, struct error *err)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/fs.h"
 #include "base/strbuf.h"
 #include "base/suggest.h"
 #include "base/text.h"
@@ -62,7 +63,16 @@ static int bad_option(const struct verb *v, int found, char **argv, struct error
     const char *near = name ? suggest(name, names, n) : NULL;
     if (found != ':' && near)
         return error_hint(err, "did you mean `--%s`?", near);
-    return error_hint(err, "`kataloop %s -h` lists them", v->name);
+    return error_hint(err,
+                      found == ':' ? "`kataloop %s -h` says which"
+                                   : "`kataloop %s -h` lists those that it has",
+                      v->name);
+}
+
+int verb_hint_usage(const struct verb *v, struct error *err)
+{
+    return error_hint(err, "usage: kataloop %s [OPTIONS]%s%s", v->name, *v->synopsis ? " " : "",
+                      v->synopsis);
 }
 
 /* 1: help was asked for and given. */
@@ -97,8 +107,7 @@ static int parse(int argc, char **argv, struct invocation *inv, struct error *er
               inv->args.len < v->min_args ? "`kataloop %s` needs more arguments"
                                           : "`kataloop %s` takes no argument `%s`",
               v->name, inv->args.len > v->max_args ? inv->args.items[v->max_args] : "");
-    return error_hint(err, "usage: kataloop %s [OPTIONS]%s%s", v->name, *v->synopsis ? " " : "",
-                      v->synopsis);
+    return verb_hint_usage(v, err);
 }
 
 static const struct verb *find_verb(const char *name, struct error *err)
@@ -144,14 +153,6 @@ void verb_say(const struct error *err)
     say_lines("kataloop: ", err->message ? err->message : "failed");
     if (err->hint)
         say_lines("  ", err->hint);
-}
-
-/* What was printed must have gone out: a full disk behind a pipe is a failure too. */
-static int flush_output(struct error *err)
-{
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return 0;
-    return error_set(err, ERR_FAILED, "standard output could not be written");
 }
 
 static int run_verb(int argc, char **argv, struct error *err, bool *told, int *status)
@@ -201,7 +202,7 @@ int verbs_main(int argc, char **argv)
         result = run_verb(argc - 1, argv + 1, &err, &told, &status);
     }
     cleanup_error struct error unwritten = ERROR_INIT;
-    if (flush_output(&unwritten) < 0 && (result == 0 || told)) {
+    if (fs_flush_output(&unwritten) < 0 && (result == 0 || told)) {
         error_move(&err, &unwritten);
         told = false; /* nor was what the verb has said itself read by anybody */
         result = -1;

@@ -51,7 +51,8 @@ static int visit_open(struct invocation *inv, struct visit *v, struct error *err
 {
     const char *space = invocation_option(inv, "namespace");
     cleanup_session struct session s = SESSION_INIT;
-    if (session_open_host(inv, &s, err) < 0 || session_connect(&s, &v->host, err) < 0)
+    if (guest_way_check(invocation_option(inv, "way"), err) < 0 ||
+        session_open_host(inv, &s, err) < 0 || session_connect(&s, &v->host, err) < 0)
         return -1;
     int64_t deadline = deadline_in(OPEN_TIMEOUT);
     if (guest_find(v->host, space ? space : "default", inv->args.items[1], deadline, &v->container,
@@ -217,13 +218,13 @@ static int run(struct invocation *inv, struct error *err)
         if (inv->args.len > s->max_args) {
             error_set(err, ERR_USAGE, "`kataloop guest %s` takes no argument `%s`", s->name,
                       inv->args.items[s->max_args]);
-            return error_hint(err, "usage: kataloop guest %s", inv->verb->synopsis);
+            return verb_hint_usage(inv->verb, err);
         }
         cancel_install();
         return s->run(inv, err);
     }
     error_set(err, ERR_USAGE, "`kataloop guest` knows no `%s`", inv->args.items[0]);
-    return error_hint(err, "usage: kataloop guest %s", inv->verb->synopsis);
+    return verb_hint_usage(inv->verb, err);
 }
 
 const struct verb verb_guest = {

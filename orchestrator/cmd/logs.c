@@ -158,7 +158,8 @@ static int find_container(const struct invocation *inv, struct transport *host, 
         return 0;
     if (guest_find(host, space ? space : "default", inv->args.items[0], deadline_in(FIND_TIMEOUT),
                    &q->container, err) < 0)
-        return -1;
+        return error_wrap(err, "`%s` is not a run; looking for a container of that name",
+                          inv->args.items[0]);
     strv_push_all(&q->marks, q->container.id, q->container.sandbox, q->container.name, NULL);
     return 0;
 }
@@ -187,9 +188,7 @@ static int show(void *data, const struct log_line *line, struct error *err)
     else
         log_line_print(line, q->colour, &text);
     q->shown++;
-    if (fputs(strbuf_str(&text), stdout) < 0)
-        return error_set(err, ERR_FAILED, "standard output could not be written");
-    return 0;
+    return fputs(strbuf_str(&text), stdout) < 0 ? fs_flush_output(err) : 0;
 }
 
 static void say_nothing_shown(const struct question *q)

@@ -37,8 +37,8 @@ static int print_problems_json(const struct diagnostics *problems, struct error 
     json_put(root, "problems", list);
     cleanup_strbuf struct strbuf text = STRBUF_INIT;
     json_line(root, &text);
-    bool out = fputs(strbuf_str(&text), stdout) >= 0 && fflush(stdout) == 0; /* `watch` goes on */
-    return out ? 0 : error_set(err, ERR_FAILED, "standard output could not be written");
+    fputs(strbuf_str(&text), stdout);
+    return fs_flush_output(err); /* `watch` goes on */
 }
 
 static void print_problems(struct invocation *inv, const struct diagnostics *problems)

@@ -49,6 +49,9 @@ const char *invocation_option(const struct invocation *inv, const char *name);
  * returns with is shown after it. */
 void verb_say(const struct error *err);
 
+/* Hint at how the verb is called. Returns -1. */
+int verb_hint_usage(const struct verb *v, struct error *err);
+
 /* The whole program: parse, run, say what failed. Returns the exit code. */
 int verbs_main(int argc, char **argv);
 

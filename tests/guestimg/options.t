@@ -45,6 +45,9 @@ wrong 'as `./-…`' inspect -d.img
 wrong 'no option `-d`' inspect --json -d.img
 wrong '`--json=1`: this option takes no value' inspect --json=1
 wrong 'no option `--nope`' inspect --nope
+wrong '`guestimg -h` says which' inject "$image" --put
+long=$(printf 'ä%.0s' {1..128})
+wrong 'a name in the destination is longer than 255 bytes' inject "$image" --put "$image:/$long/x"
 cp "$image" "$scratch/-d.img"
 cd "$scratch" || exit
 run "$guestimg" inspect ./-d.img
@@ -67,6 +70,10 @@ run "$guestimg" cat "$image" $'/no\e[2Jne'
 is "without what would steer a terminal" "$err" 'guestimg: there is no `/none` in the image'
 run "$guestimg" cat "$image" /usr/name
 is "a link to a file is shown" "$status$out" 0guest
+run sh -c '"$0" cat "$1" /usr/name >/dev/full' "$guestimg" "$image"
+is "what cannot be written is said" "$err" 'guestimg: writing out what the file has: No space left on device'
+run sh -c '"$0" list "$1" >/dev/full' "$guestimg" "$image"
+is "of a text too" "$err" 'guestimg: standard output could not be written: No space left on device'
 
 # An odd name is no less an image.
 odd=$scratch/$'\xff\033[2J.img'

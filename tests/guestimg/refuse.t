@@ -67,7 +67,8 @@ refuses "one with features of its own" 1 "$scratch/inline" "(ext4: it has featur
 mkdir "$scratch/damaged"
 cp "$scratch/part2" "$scratch/damaged/image"
 debugfs -w -R 'set_inode_field /etc/hostname links_count 5' "$scratch/damaged/image" 2>/dev/null
-refuses "a damaged one" 1 "$scratch/damaged/image" "the changed file system does not pass e2fsck: "
+refuses "a damaged one" 1 "$scratch/damaged/image" "the changed file system does not pass e2fsck: " \
+    "may have been damaged before"
 is "a damaged one: nothing beside" "$(beside "$scratch/damaged/image")" ""
 
 truncate -s 8M "$scratch/xfs"

@@ -58,7 +58,7 @@ run "$kataloop" results show
 ok "no step runs on behind a run that has ended" not grep -q running <<<"$out"
 run sh -c '"$0" plan >/dev/full' "$kataloop"
 exits "nor does a plan get lost" 1
-ok "unsaid" said_once "standard output could not be written"
+ok "unsaid" said_once "standard output could not be written: No space left on device"
 run sh -c '"$0" run <&- >&-' "$kataloop"
 exits "an output that is closed" 1
 ok "is missed" said_once "writing the run's lines: Bad file descriptor"

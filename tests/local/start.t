@@ -80,6 +80,12 @@ is "is one without it" "$err" $'kataloop: `kataloop results` has no option `--ho
 run "$kataloop" init extra
 is "a verb without arguments" "$err" \
     $'kataloop: `kataloop init` takes no argument `extra`\n  usage: kataloop init [OPTIONS]'
+run "$kataloop" results -n
+is "an option without its value" "$err" \
+    $'kataloop: `-n` needs a value\n  `kataloop results -h` says which'
+run "$kataloop" guest --way bad exec box -- ls
+is "a way that there is not, before anything is connected" "$status$err" \
+    $'2kataloop: there is no way into a guest called `bad`\n  known: auto, vsock, console, host'
 printf 'version: 1\nhosts: {a: local}\nworkflows: {}\n' >kataloop.yaml
 run "$kataloop" plan
 exits "a file without workflows" 2
