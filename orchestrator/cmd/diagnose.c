@@ -19,7 +19,7 @@
 #include "diagnose/compare.h"
 #include "guest/find.h"
 #include "guest/guest.h"
-#include "report/sink_terminal.h"
+#include "report/looks.h"
 #include "results/run_id.h"
 #include "results/store.h"
 
@@ -356,8 +356,7 @@ static int run(struct invocation *inv, struct error *err)
     if (invocation_option(inv, "json"))
         findings_json(&f, &out);
     else
-        findings_text(&f, terminal_width(STDOUT_FILENO),
-                      terminal_capable(STDOUT_FILENO) && terminal_wants_colour(), &out);
+        findings_text(&f, terminal_width(STDOUT_FILENO), terminal_is_coloured(STDOUT_FILENO), &out);
     fputs(strbuf_str(&out), stdout);
     inv->status = f.hang ? EXIT_HANG : 0;
     return 0;

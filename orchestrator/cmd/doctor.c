@@ -10,7 +10,7 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "cmd/session.h"
-#include "report/sink_terminal.h"
+#include "report/looks.h"
 
 static const struct verb_option options[] = {OPTION_FILE, OPTION_JSON, OPTION_END};
 
@@ -38,8 +38,8 @@ static int examine(struct invocation *inv, struct doctor *d, struct error *err)
     if (invocation_option(inv, "json"))
         doctor_print_json(d, results, n, &text);
     else
-        doctor_print(results, n, terminal_capable(STDOUT_FILENO) && terminal_wants_colour(),
-                     terminal_width(STDOUT_FILENO), &text);
+        doctor_print(results, n, terminal_is_coloured(STDOUT_FILENO), terminal_width(STDOUT_FILENO),
+                     &text);
     fputs(strbuf_str(&text), stdout);
     int result = conclude(d, results, n, err);
     doctor_results_free(results, n);

@@ -8,7 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/text.h"
-#include "report/sink_terminal.h"
+#include "report/looks.h"
 
 enum {
     NO_TERMINAL_WIDTH = 110,

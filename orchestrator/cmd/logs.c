@@ -14,7 +14,7 @@
 #include "cmd/session.h"
 #include "criu/log.h"
 #include "logs/collect.h"
-#include "report/sink_terminal.h"
+#include "report/looks.h"
 #include "results/run_id.h"
 
 #define FIND_TIMEOUT  (60 * NSEC_PER_SEC)
@@ -239,7 +239,7 @@ static int run(struct invocation *inv, struct error *err)
     cleanup_session struct session s = SESSION_INIT;
     cleanup_question struct question q = {
         .json = invocation_option(inv, "json"),
-        .colour = terminal_capable(STDOUT_FILENO) && terminal_wants_colour(),
+        .colour = terminal_is_coloured(STDOUT_FILENO),
     };
     cleanup_transport struct transport *host = NULL;
     if (find_run(inv, &q, err) < 0 || session_open_host(inv, &s, err) < 0 ||

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "cmd/session.h"
 #include "exec/forecast.h"
-#include "report/sink_terminal.h"
+#include "report/looks.h"
 #include "report/table.h"
 #include "results/json_put.h"
 

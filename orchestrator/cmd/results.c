@@ -8,9 +8,9 @@
 #include "base/alloc.h"
 #include "base/parse.h"
 #include "cmd/verb.h"
+#include "report/looks.h"
 #include "report/results_list.h"
 #include "report/results_show.h"
-#include "report/sink_terminal.h"
 #include "results/store.h"
 
 static const struct verb_option options[] = {

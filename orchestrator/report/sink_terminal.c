@@ -4,8 +4,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/ioctl.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -56,44 +54,6 @@ struct sink_terminal {
     int64_t drawn;       /* clock_now() of the last frame */
     struct error broken; /* the first failure of a frame drawn by a tick: told by the next event */
 };
-
-/* --- what the terminal can do ---------------------------------------------------------------- */
-
-bool terminal_capable(int fd)
-{
-    const char *term = getenv("TERM");
-    return isatty(fd) && term && *term && strcmp(term, "dumb") != 0;
-}
-
-int terminal_width(int fd)
-{
-    struct winsize size;
-    return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
-}
-
-bool terminal_wants_colour(void)
-{
-    const char *no = getenv("NO_COLOR"); /* https://no-color.org */
-    return !no || !*no;
-}
-
-/* Only a locale that names another character set means ASCII: none set is common, and terminals
- * know UTF-8. */
-static bool wants_ascii(void)
-{
-    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        const char *value = getenv(names[i]);
-        if (value && *value)
-            return !strcasestr(value, "UTF-8") && !strcasestr(value, "UTF8");
-    }
-    return false;
-}
-
-struct terminal_options terminal_options_of_environment(void)
-{
-    return (struct terminal_options){.colour = terminal_wants_colour(), .ascii = wants_ascii()};
-}
 
 /* --- output ---------------------------------------------------------------------------------- */
 

@@ -5,23 +5,8 @@
 #ifndef REPORT_SINK_TERMINAL_H
 #define REPORT_SINK_TERMINAL_H
 
-#include <stdbool.h>
-
+#include "report/looks.h"
 #include "results/event.h"
-
-/* Is `fd` a terminal that can move its cursor (TERM set and not "dumb")? Else sink_plain.h. */
-bool terminal_capable(int fd);
-/* Columns of the terminal at `fd`; 0: it is none, or does not say. */
-int terminal_width(int fd);
-/* Does the user want colour (NO_COLOR unset or empty)? */
-bool terminal_wants_colour(void);
-
-struct terminal_options {
-    bool colour;
-    bool ascii; /* no marks outside ASCII */
-};
-/* From NO_COLOR, LC_ALL, LC_CTYPE and LANG. */
-struct terminal_options terminal_options_of_environment(void);
 
 /* Draw on `fd`, which stays open; its width is asked for at each redraw. Control characters in what
  * is shown are taken out, lines are cut to the width; output that stays is not. A step that fails
