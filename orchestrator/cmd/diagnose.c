@@ -368,9 +368,9 @@ const struct verb verb_diagnose = {
     .help = "say why a checkpoint hangs or fails, with the evidence for it",
     .about =
         "CONTAINER (an id, a name, or the start of an id): its guest and its host are looked\n"
-        "at now; nothing is changed there. RUN (an id, the start of one, or `latest`) or\n"
-        "BUNDLE (a file kept with -o or sent to you): the evidence that was taken then is\n"
-        "judged again.\n"
+        "at now; nothing is changed there. RUN (an id, the start of one with its whole date,\n"
+        "or `latest`) or BUNDLE (a file kept with -o or sent to you): the evidence that was\n"
+        "taken then is judged again.\n"
         "--compare shows how two CRIU processes, what started them, and their targets differ:\n"
         "those of two bundles or runs (A and B). Without names it runs a WORKFLOW with the\n"
         "recipe compare-manual-agent now, and compares CRIU started by hand and by the agent.\n"

@@ -266,9 +266,11 @@ const struct verb verb_logs = {
     .name = "logs",
     .synopsis = "[RUN|CONTAINER]",
     .help = "show what host, containerd, shim, agent and CRIU have logged, merged in time",
-    .about = "RUN: what was logged during it, without lines that name other people's containers.\n"
-             "CONTAINER: the lines that name it, and what its guest has. Without an argument:\n"
-             "everything of the last minutes.",
+    .about =
+        "RUN (an id, the start of one with its whole date, or `latest`): what was logged during\n"
+        "it, without lines that name other people's containers.\n"
+        "CONTAINER: the lines that name it, and what its guest has. Without an argument:\n"
+        "everything of the last minutes.",
     .options = options,
     .max_args = 1,
     .run = run,
