@@ -5,15 +5,9 @@
 
 #include "base/error.h"
 #include "workflow/diagnostics.h"
+#include "workflow/recipes.h"
 #include "workflow/schema.h"
 #include "workflow/value.h"
-
-/* A recipe: a scenario with parameters. */
-struct recipe {
-    char *name;         /* of the file, without ".yaml" */
-    char *path;         /* as shown in messages */
-    struct value *root; /* checked against recipe_file_fields */
-};
 
 struct workflow_file {
     char *path;              /* as shown in messages */
@@ -26,7 +20,15 @@ struct workflow_file {
 
 #define WORKFLOW_FILE_NAME "kataloop.yaml"
 
+/* workflow/fields.c */
 extern const struct field workflow_file_fields[], recipe_file_fields[];
+
+/* The file at `path` as a tree that `fields` describe, its version checked; NULL with problems, or
+ * with an error. `scope_root`: the tree whose entries are referred to; NULL: this one.
+ * `with_params`: its own parameters are variables in it. The caller frees. */
+struct value *workflow_read(const char *path, const struct field *fields,
+                            const struct value *scope_root, bool with_params,
+                            struct diagnostics *problems, struct error *err);
 
 /* Look for kataloop.yaml in `folder` and those above it, as git looks for .git. The caller frees
  * *ret. Not found: ERR_USAGE with what to do; the same where it is somebody else's, who could have
@@ -48,17 +50,5 @@ struct value *workflow_host_variables(const struct workflow_file *f, const char 
  * caller frees. */
 struct value *workflow_entries(const struct workflow_file *f, const struct value *variables,
                                struct diagnostics *problems);
-
-/* Is `v`, all its variables replaced, of the type of a recipe's parameter `name`? `param` is its
- * entry in `params`. Adds a problem where it is not. */
-bool recipe_check_value(const struct value *param, const char *name, const struct value *v,
-                        struct diagnostics *problems);
-/* A recipe that the file uses; NULL: none of that name. */
-const struct recipe *workflow_recipe(const struct workflow_file *f, const char *name);
-/* Folders in which recipes are looked for, first to last: recipes/ beside the workflow file,
- * $KATALOOP_RECIPES, recipes/ beside the folder of this program, the installed ones. Those that
- * come from nowhere are left out. */
-struct strv;
-void workflow_recipe_folders(const char *folder, struct strv *ret);
 
 #endif
