@@ -31,10 +31,10 @@ static bool has_both(const struct plan *p)
 static int no_workflow(const struct session *s, const char *named, struct error *err)
 {
     if (named)
-        error_set(err, ERR_USAGE, "workflow `%s` of %s does not run both ways", named,
+        error_set(err, ERR_USAGE, "workflow `%s` of `%s` does not run both ways", named,
                   s->file->path);
     else
-        error_set(err, ERR_USAGE, "no workflow of %s runs both ways", s->file->path);
+        error_set(err, ERR_USAGE, "no workflow of `%s` runs both ways", s->file->path);
     return error_hint(err, "add one with the step `recipe: compare-manual-agent`");
 }
 

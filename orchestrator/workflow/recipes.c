@@ -108,6 +108,8 @@ static void no_recipe(struct checker *c, const struct value *name, const struct 
     diagnostics_add(c->problems, name->span, "there is no recipe `%s`", name->text);
     if (near)
         diagnostics_hint(c->problems, "did you mean `%s`?", near);
+    else if (strchr(name->text, '.') || strchr(name->text, '/'))
+        diagnostics_hint(c->problems, "a recipe is named without its folder and without `.yaml`");
     else
         diagnostics_hint(c->problems, "looked in %s", strbuf_str(&where));
 }

@@ -155,6 +155,12 @@ workflow '{recipe: basic-checkpoint, repeat: 20}'
 run "$kataloop" plan
 exits "to repeat what is done once" 2
 has "is refused" "$err" 'kataloop.yaml:7:44: error: recipe `basic-checkpoint` has no `measure`, which `repeat` is for'
+workflow 'recipe: basic-checkpoint.yaml' 'recipe: ./recipes/basic-checkpoint'
+run "$kataloop" plan
+exits "recipes that are named as files are" 2
+has "are none" "$err" 'kataloop.yaml:7:17: error: there is no recipe `basic-checkpoint.yaml`' \
+    '= a recipe is named without its folder and without `.yaml`' \
+    'kataloop.yaml:8:17: error: there is no recipe `./recipes/basic-checkpoint`'
 workflow 'container: ""' 'restart: ""'
 run "$kataloop" plan
 exits "a container and a unit of no name" 2
