@@ -36,6 +36,15 @@ static int no_engine(const char *name, struct error *err)
     return suggest_hint(err, name, known, ARRAY_SIZE(known));
 }
 
+int engine_no_room(const struct image_put *put, int64_t free_bytes, struct error *err)
+{
+    error_set(err, ERR_FAILED,
+              "the image is too small for `%s`: %lld bytes, and %lld are free in it",
+              put->destination, (long long)put->size, (long long)free_bytes);
+    return error_hint(err, "strip the binary, or build the image with more room (osbuilder: "
+                           "ROOT_FREE_SPACE)");
+}
+
 const struct image_engine *engine_choose(const struct image *image, const char *name,
                                          struct strbuf *why, struct error *err)
 {

@@ -60,6 +60,8 @@ struct image_engine {
     int (*close)(void *self, bool check, struct error *err);
 };
 
+/* The error of a file that is larger than what is free in the image. Returns -1. */
+int engine_no_room(const struct image_put *put, int64_t free_bytes, struct error *err);
 /* The engine of a name, or for "auto" the first that is usable. `why` gets the reason. NULL with
  * err. */
 const struct image_engine *engine_choose(const struct image *image, const char *name,

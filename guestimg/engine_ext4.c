@@ -292,11 +292,7 @@ static int no_space(struct ext4 *e, const struct image_put *put, struct error *e
 {
     int64_t free_bytes =
         (int64_t)ext2fs_free_blocks_count(e->fs->super) * (int64_t)e->fs->blocksize;
-    error_set(err, ERR_FAILED,
-              "the image is too small for `%s`: %lld bytes, and %lld are free in it",
-              put->destination, (long long)put->size, (long long)free_bytes);
-    return error_hint(err, "strip the binary, or build the image with more room (osbuilder: "
-                           "ROOT_FREE_SPACE)");
+    return engine_no_room(put, free_bytes, err);
 }
 
 static int write_content(struct ext4 *e, ext2_ino_t ino, const struct image_put *put,

@@ -313,13 +313,7 @@ static int check_room(const struct guestfs *e, const struct image_put *put,
         return guestfs_error(e, err, "looking at the free space");
     int64_t free_bytes = st->bfree * st->frsize + (old->regular ? old->size : 0);
     e->api.free_statvfs(st);
-    if (put->size <= free_bytes)
-        return 0;
-    error_set(err, ERR_FAILED,
-              "the image is too small for `%s`: %lld bytes, and %lld are free in it",
-              put->destination, (long long)put->size, (long long)free_bytes);
-    return error_hint(err, "strip the binary, or build the image with more room (osbuilder: "
-                           "ROOT_FREE_SPACE)");
+    return put->size <= free_bytes ? 0 : engine_no_room(put, free_bytes, err);
 }
 
 static int put_file(void *self, const struct image_put *put, struct error *err)

@@ -48,14 +48,9 @@ int cancel_fd(void)
     return shields > 0 ? -1 : pipe_fds[0];
 }
 
-bool cancel_requested(void)
-{
-    return shields == 0 && signals_seen > 0;
-}
-
 int cancel_check(struct error *err)
 {
-    if (cancel_requested())
+    if (shields == 0 && signals_seen > 0)
         return error_set(err, ERR_INTERRUPTED, "interrupted");
     return 0;
 }

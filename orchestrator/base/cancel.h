@@ -5,8 +5,6 @@
 #ifndef BASE_CANCEL_H
 #define BASE_CANCEL_H
 
-#include <stdbool.h>
-
 #include "base/error.h"
 
 /* Install the handlers. Call once, at the start of a verb that changes something. A third signal
@@ -14,13 +12,11 @@
 void cancel_install(void);
 /* Readable as long as a stop is asked for and no shield is up; -1 before cancel_install(). */
 int cancel_fd(void);
-/* Is a stop asked for (and not shielded)? */
-bool cancel_requested(void);
-/* 0, or -1 with ERR_INTERRUPTED where a stop is asked for. */
+/* 0, or -1 with ERR_INTERRUPTED where a stop is asked for and no shield is up. */
 int cancel_check(struct error *err);
 /* How often was it asked for, shielded or not? For saying so; what to do is cancel_check()'s. */
 int cancel_signals(void);
-/* Shields nest. While one is up cancel_fd() is -1 and cancel_requested() false. */
+/* Shields nest. While one is up cancel_fd() is -1 and cancel_check() 0. */
 void cancel_shield_begin(void);
 void cancel_shield_end(void);
 

@@ -60,9 +60,12 @@ void sha256_finish(struct sha256 *s, char hex[SHA256_HEX_SIZE])
     free(s);
 }
 
-int sha256_fd(int fd, const char *name_for_errors, char hex[SHA256_HEX_SIZE], struct error *err)
+int sha256_file(const char *path, char hex[SHA256_HEX_SIZE], struct error *err)
 {
     enum { CHUNK = 256 * 1024 };
+    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_set_errno(err, errno, "opening `%s`", path);
     cleanup_free char *chunk = xmalloc(CHUNK);
     struct sha256 *s = sha256_new();
     for (;;) {
@@ -72,7 +75,7 @@ int sha256_fd(int fd, const char *name_for_errors, char hex[SHA256_HEX_SIZE], st
         if (n < 0) {
             int saved = errno;
             sha256_finish(s, hex);
-            return error_set_errno(err, saved, "reading `%s`", name_for_errors);
+            return error_set_errno(err, saved, "reading `%s`", path);
         }
         if (n == 0)
             break;
@@ -80,12 +83,4 @@ int sha256_fd(int fd, const char *name_for_errors, char hex[SHA256_HEX_SIZE], st
     }
     sha256_finish(s, hex);
     return 0;
-}
-
-int sha256_file(const char *path, char hex[SHA256_HEX_SIZE], struct error *err)
-{
-    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return error_set_errno(err, errno, "opening `%s`", path);
-    return sha256_fd(fd, path, hex, err);
 }

@@ -17,8 +17,7 @@ void sha256_add(struct sha256 *s, const void *data, size_t len);
 void sha256_add_string(struct sha256 *s, const char *text);
 /* End the digest, write it, free `s`. */
 void sha256_finish(struct sha256 *s, char hex[SHA256_HEX_SIZE]);
-/* The digest of what is read from `fd` from its position to its end. */
-int sha256_fd(int fd, const char *name_for_errors, char hex[SHA256_HEX_SIZE], struct error *err);
+/* The digest of a file's content. */
 int sha256_file(const char *path, char hex[SHA256_HEX_SIZE], struct error *err);
 
 #endif

@@ -18,7 +18,6 @@ enum verdict {
     VERDICT_FAIL,    /* something of the loop will fail */
     VERDICT_UNKNOWN, /* could not be asked, or nothing there can tell */
 };
-const char *verdict_name(enum verdict v); /* "ok", "warn", "fail", "unknown" */
 
 struct check_result {
     const char *id, *what; /* of the check; borrowed from its table */

@@ -16,11 +16,6 @@ static const struct {
     [VERDICT_UNKNOWN] = {"unknown", "\033[2m"},
 };
 
-const char *verdict_name(enum verdict v)
-{
-    return verdicts[v].name;
-}
-
 enum {
     VERDICT_WIDTH = 7,
     LEAST_ROOM = 30 /* with less beside what was looked at, the rest is below it */
@@ -80,7 +75,7 @@ void doctor_print_json(const struct doctor *d, const struct check_result *result
         json_t *one = json_object();
         json_put_text(one, "id", results[i].id);
         json_put_text(one, "what", results[i].what);
-        json_put_text(one, "verdict", verdict_name(results[i].verdict));
+        json_put_text(one, "verdict", verdicts[results[i].verdict].name);
         json_put_text(one, "detail", results[i].detail);
         json_put_text(one, "remedy", results[i].remedy);
         json_append(all, one);

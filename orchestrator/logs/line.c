@@ -19,11 +19,6 @@ static const struct {
     [LOG_CRIU] = {"criu", "\033[35m"},
 };
 
-const char *log_source_name(enum log_source s)
-{
-    return sources[s].name;
-}
-
 void log_line_release(struct log_line *l)
 {
     free(l->who);
@@ -118,7 +113,7 @@ void log_line_print_json(const struct log_line *line, struct strbuf *ret)
     json_t *o = json_object();
     json_put(o, "v", json_integer(1));
     json_put_time(o, "time", line->at);
-    json_put_text(o, "source", log_source_name(line->source));
+    json_put_text(o, "source", sources[line->source].name);
     json_put(o, "priority", line->priority < 0 ? json_null() : json_integer(line->priority));
     json_put_text(o, "who", line->who);
     json_put_text(o, "text", line->text);

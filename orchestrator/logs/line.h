@@ -17,7 +17,6 @@ enum log_source {
     LOG_CRIU,
     LOG_SOURCES,
 };
-const char *log_source_name(enum log_source s); /* "host", "containerd" … */
 
 struct log_line {
     int64_t at; /* microseconds since 1970, by the host's clock as far as that is known */

@@ -65,7 +65,8 @@ static const char *const migrations[] = {
 };
 _Static_assert(ARRAY_SIZE(migrations) == STORE_VERSION, "a migration for each format");
 
-int store_error(struct store *s, const char *what, struct error *err)
+/* Fill `err` with what SQLite says; "the disk is full" and "locked" get a hint. Returns -1. */
+static int store_error(struct store *s, const char *what, struct error *err)
 {
     int code = sqlite3_errcode(s->db);
     error_set(err, ERR_FAILED, "%s in `%s`: %s", what, s->path, sqlite3_errmsg(s->db));

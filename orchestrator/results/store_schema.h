@@ -15,8 +15,6 @@ struct store {
     char *path;
 };
 
-/* Fill `err` with what SQLite says; "the disk is full" and "locked" get a hint. Returns -1. */
-int store_error(struct store *s, const char *what, struct error *err);
 /* Prepare, and bind parameters by a format: 's' const char * (NULL: null), 'i' int64_t,
  * 'd' double. NULL with err. */
 sqlite3_stmt *store_prepare(struct store *s, struct error *err, const char *sql, const char *format,

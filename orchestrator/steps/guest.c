@@ -77,8 +77,11 @@ static int wait_end(struct guest *g, struct stream *s, struct error *err)
     return 0;
 }
 
-int step_guest_stream(struct exec *x, struct guest *g, const struct strv *argv, size_t keep,
-                      struct run_result *ret, bool *ret_cut, struct error *err)
+/* Run a command there until its end or the step's deadline, its output passed on as it comes and
+ * kept in `ret` as well (the last `keep` bytes of each stream, or up to twice as many; *ret_cut:
+ * of standard output there was more). 0 whatever the exit status. */
+static int run_streamed(struct exec *x, struct guest *g, const struct strv *argv, size_t keep,
+                        struct run_result *ret, bool *ret_cut, struct error *err)
 {
     struct stream s = {.x = x, .keep = keep};
     const struct guest_command cmd = {
@@ -130,7 +133,7 @@ static int run_in(struct exec *x, const struct plan_step *step, struct guest *g,
     step_command(value_get(step->args, "command"), &argv);
     bool cut;
     int result =
-        step_guest_stream(x, g, &argv, save ? GUEST_OUTPUT_MAX : KEPT_FOR_MESSAGE, &r, &cut, err);
+        run_streamed(x, g, &argv, save ? GUEST_OUTPUT_MAX : KEPT_FOR_MESSAGE, &r, &cut, err);
     if (save && r.out.len > 0) {
         cleanup_error struct error unheard = ERROR_INIT; /* what failed before counts for more */
         struct error *told = result < 0 ? &unheard : err;
