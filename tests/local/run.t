@@ -268,8 +268,11 @@ kill -INT "$pid"
 wait "$pid"
 
 # A watch that nobody reads of any more.
-workflow 'run: echo seen'
-run bash -c 'timeout 20 "$0" watch | head -n 1; exit "${PIPESTATUS[0]}"' "$kataloop"
+# The run goes on once its reader has gone: one that is done by then writes no more, and waits.
+workflow "run: \"until [ -e $work/shut ]; do sleep 0.1; done; echo seen\""
+# shellcheck disable=SC2016 # for that shell
+run bash -c 'timeout 20 "$0" watch | { head -n 1; exec <&-; touch "$1"; }; exit "${PIPESTATUS[0]}"' \
+    "$kataloop" "$work/shut"
 exits "ends" 1
 has "and says why" "$err" "Broken pipe"
 
