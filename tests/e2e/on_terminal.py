@@ -4,6 +4,7 @@ terminal was not left as it was found. In TYPED, a backslash escapes as in Pytho
 import fcntl
 import os
 import select
+import signal
 import struct
 import sys
 import termios
@@ -14,6 +15,7 @@ fd, slave = os.openpty()
 fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 pid = os.fork()
 if pid == 0:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # who runs this under nohup has it ignored
     os.setsid()
     fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
     for standard in range(3):

@@ -16,7 +16,8 @@ appliance() { pgrep -f "qemu.*-kernel.*$scratch/"; } # not the qemu-img before i
 # stops SIGNAL ARGUMENT…: guestimg gets it once the appliance starts.
 stops() {
     local pid
-    "$guestimg" "${@:2}" >"$scratch/out" 2>&1 &
+    # Whoever runs this under nohup has SIGHUP ignored, and a shell cannot take that back.
+    env --default-signal="$1" "$guestimg" "${@:2}" >"$scratch/out" 2>&1 &
     pid=$!
     for _ in $(seq 600); do
         if appliance >/dev/null || ! kill -0 "$pid" 2>/dev/null; then break; fi

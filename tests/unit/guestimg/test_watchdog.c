@@ -84,6 +84,7 @@ static pid_t start_work(work_function *work, int *ret_said)
     pid_t pid = fork();
     if (pid == 0) {
         signal(SIGINT, SIG_DFL); /* a background job's would be ignored */
+        signal(SIGHUP, SIG_DFL); /* so would this one under nohup */
         ending_guard();
         work(ready[1], said[1]);
         _exit(99);
