@@ -503,7 +503,7 @@ static bool gone(const char *pid_text)
 {
     int64_t pid = 0;
     assert_true(parse_int(pid_text, &pid) && pid > 1);
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < 1000; i++) {
         if (kill((pid_t)pid, 0) < 0 && errno == ESRCH)
             return true;
         cleanup_free char *stat = xasprintf("/proc/%lld/stat", (long long)pid);
@@ -696,8 +696,9 @@ static void without_a_machine_commands_run_on_the_host(void **state)
     assert_string_equal(strbuf_str(&r.err), "err\n");
     assert_int_equal(r.status.code, 3);
     live(g);
+    /* Time enough to say it, however busy this machine is. */
     assert_int_equal(try_shell(g, (struct guest_command){0}, "echo before; sleep 60",
-                               deadline_in(NSEC_PER_SEC / 2), &r, &err),
+                               deadline_in(3 * NSEC_PER_SEC), &r, &err),
                      -1);
     assert_int_equal(err.code, ERR_TIMEOUT);
     assert_string_equal(strbuf_str(&r.out), "before\n");
