@@ -59,6 +59,7 @@ exits "the processes that a pattern names" 0
 is "are shown, and none that looks for them" \
     "$(sed 's/.* page-lookalike/page-lookalike/' "$KATALOOP_STATE_DIR/runs/latest/artifacts/processes.txt")" "page-lookalike 300"
 kill "$lookalike"
+wait "$lookalike"
 run "$kataloop" run tree
 exits "a pattern that names none" 0
 has "is said" "$out" 'no process matches page-lookalik[e]'
