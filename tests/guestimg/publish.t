@@ -46,9 +46,10 @@ for version in $(beside "$image"); do
     mv "$scratch/images/$version" "$image.kept-2099010$((day += 1))-000000.000000-00000000"
 done
 run inject 1 --keep 2 --json
-ok "the one just kept stays, whatever the clock says" test -e "$(json kept)"
+kept=$(basename "$(json kept)")
+ok "the one just kept stays, whatever the clock says" test -e "$scratch/images/$kept"
 is "and the youngest of the others with it" "$(beside "$image" | cut -c 20-27 | tr '\n' ' ')" \
-    "$(date -u +%Y%m%d) 20990102 "
+    "$(cut -c 20-27 <<<"$kept") 20990102 "
 run inject 4 --keep 0
 is "none, if none are wanted" "$(beside "$image")" ""
 run "$guestimg" rollback "$image"
@@ -107,9 +108,13 @@ is "two at once both go in" "$(agent), $(text_in "$image" /etc/other)" "agent 1,
 # next call cleans up.
 head -c 2000000 /dev/urandom >"$scratch/agent5"
 head -c 2000000 /dev/urandom >"$scratch/agent6"
-began=${EPOCHREALTIME/[.,]/}
-inject 5 >/dev/null
-takes=$((${EPOCHREALTIME/[.,]/} - began)) # microseconds
+takes=0 # microseconds; the shortest of several, as this machine may stand still in one of them
+for next in 6 5 6 5; do
+    began=${EPOCHREALTIME/[.,]/}
+    inject $next >/dev/null
+    took=$((${EPOCHREALTIME/[.,]/} - began))
+    [ "$takes" -gt 0 ] && [ "$takes" -le "$took" ] || takes=$took
+done
 now=$(sum "$scratch/agent5")
 broken='' died=0
 for i in $(seq 20); do
@@ -118,7 +123,13 @@ for i in $(seq 20); do
     pid=$!
     read -rt "$((delay / 1000000)).$(printf %06d $((delay % 1000000)))" <> <(:) || true
     kill -KILL "$pid" 2>/dev/null
-    wait "$pid" 2>/dev/null || died=$((died + 1))
+    status=0
+    wait "$pid" 2>/dev/null || status=$?
+    case $status in
+    0) ;;
+    137) died=$((died + 1)) ;;
+    *) broken+="status $status in round $i; " ;;
+    esac
     is_now=$(agent | sha256sum | cut -d ' ' -f 1)
     [ "$is_now" = "$now" ] || [ "$is_now" = "$(sum "$scratch/agent$next")" ] || broken+="agent in round $i; "
     clean_image "$image" >/dev/null 2>&1 || broken+="file system in round $i; "
