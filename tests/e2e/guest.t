@@ -133,6 +133,7 @@ has "up to the first" "$out" 'lookalike [S (sleeping)] /tmp/lookalike 300' ' sh 
 
 # dies WAY PROGRAM: what carries it is killed under a command.
 dies() {
+    rm -f "$scratch/gone" # of the way before: what is waited for below is not that
     "$kataloop" guest exec --way "$1" "$name" -- sh -c 'echo a line of sixteen; while :; do sleep 0.1; done' \
         >"$scratch/gone" 2>"$scratch/gone-err" </dev/null &
     ok "a command runs by $1" wait_for 120 grep -q sixteen "$scratch/gone"
