@@ -11,7 +11,10 @@ listening() { python3 - "$1" <<'PYTHON'
 import os, sys
 pid, inodes = sys.argv[1], set()
 for fd in os.listdir(f"/proc/{pid}/fd"):
-    link = os.readlink(f"/proc/{pid}/fd/{fd}")
+    try:
+        link = os.readlink(f"/proc/{pid}/fd/{fd}")
+    except FileNotFoundError:  # a connection that has ended meanwhile
+        continue
     if link.startswith("socket:["):
         inodes.add(link[8:-1])
 for name in ("tcp", "tcp6", "udp", "udp6"):
