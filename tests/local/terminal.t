@@ -3,7 +3,7 @@
 # tables, the shells' completion.
 . "$(dirname "$0")/../e2e/lib.sh"
 
-export HOME=$scratch TERM=xterm
+export HOME=$scratch TERM=xterm LC_ALL=C.UTF-8 # elsewhere its marks are others
 work=$scratch/work project=$scratch/project
 mkdir -p "$work" "$project/src"
 cd "$project" || exit
