@@ -31,8 +31,8 @@ end_criu() {
     wait "$criu"
     rm -f "$scratch/dump.log" "$scratch/go"
 }
-await() {
-    for ((i = 0; i < 1000; i++)); do
+await() { # a minute at least: looks have the lowest priority, and this machine may have much to do
+    for ((i = 0; i < 6000; i++)); do
         ! "$@" 2>/dev/null || return 0
         sleep 0.01
     done
