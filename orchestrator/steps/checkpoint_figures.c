@@ -29,7 +29,7 @@ int checkpoint_time_parse(const char *line, struct checkpoint_time *ret, struct 
     if (sscanf(line, "%" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %d", &t0, &t1, &u0, &u1,
                &status) != 5 ||
         t0 < 0 || t1 < 0 || u0 < 0 || u1 < u0 || u1 - u0 > LONGEST * 100)
-        return error_set(err, ERR_FAILED, "the host's clocks cannot be read: `%s`", line);
+        return error_set(err, ERR_FAILED, "the host's clocks cannot be read: `%.100s`", line);
     int64_t wall = t1 - t0, uptime = (u1 - u0) * 10 * NSEC_PER_MSEC;
     /* Hundredths at both ends: further apart than that, and the wall clock was set meanwhile. */
     int64_t apart = wall > uptime ? wall - uptime : uptime - wall;

@@ -35,8 +35,9 @@ static int look(const struct command *cmd, const char *file, struct run_result *
     if (r->status.code != 0)
         return transport_status_error(cmd, r, what, failure);
     if (counter_number(strbuf_str(&r->out)) < 0)
-        return error_set(failure, ERR_FAILED, "the counter `%s` does not end with a number: `%s`",
-                         file, strbuf_str(&r->out));
+        return error_set(failure, ERR_FAILED,
+                         "the counter `%s` does not end with a number: `%.100s`", file,
+                         strbuf_str(&r->out));
     return 0;
 }
 

@@ -114,10 +114,11 @@ static int remove_all_containers(struct exec *x, const char *run_id, bool *found
 static int remove_folders(struct exec *x, const char *run_id, bool *found, struct error *err)
 {
     cleanup_strv struct strv argv = STRV_INIT;
-    strv_push_all(&argv, "find", "/var/tmp", "/tmp", "-maxdepth", "1", "-name", NULL);
-    strv_printf(&argv, "kataloop-%s-*", run_id);
-    strv_push_all(&argv, "-type", "d", "-print", "-exec", "rm", "-rf", "--one-file-system", "--",
-                  "{}", "+", NULL);
+    /* Anybody may make a folder of such a name there. */
+    strv_push_all(&argv, "sh", "-c",
+                  "find /var/tmp /tmp -maxdepth 1 -name \"kataloop-$1-*\" -user \"$(id -u)\" "
+                  "-type d -print -exec rm -rf --one-file-system -- '{}' +",
+                  "sh", run_id, NULL);
     const struct command cmd = {.argv = &argv, .become = true};
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     if (exec_check_command(x, &cmd, "removing the folders of a lost run", &r, err) < 0)

@@ -76,7 +76,8 @@ static void show_log(struct exec *x, const char *said, struct error *err)
     cleanup_strv struct strv argv = STRV_INIT;
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     cleanup_error struct error unheard = ERROR_INIT; /* the failure itself is what is told */
-    strv_push_all(&argv, "sh", "-c", "grep -m 1 Error \"$1\" | head -c 1000", "sh", path, NULL);
+    strv_push_all(&argv, "sh", "-c", "[ ! -f \"$1\" ] || grep -m 1 Error -- \"$1\" | head -c 1000",
+                  "sh", path, NULL);
     const struct command cmd = {.argv = &argv, .become = true};
     if (path[0] != '/' || exec_run_command(x, &cmd, &r, &unheard) < 0 || r.out.len == 0)
         return;

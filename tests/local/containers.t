@@ -100,15 +100,18 @@ theirs=$(left | grep -vxF "$name")
 mkdir "/tmp/kataloop-$id-8" "/tmp/my-kataloop-$id-8" "$scratch/elsewhere"
 touch "/tmp/kataloop-$id-8/images" "$scratch/elsewhere/file"
 ln -s "$scratch/elsewhere" "/tmp/kataloop-$id-9"
+another=/tmp/kataloop-$id-another-users
+if [ "$(id -u)" -eq 0 ]; then install -d -o 12345 "$another"; else another=''; fi
 run "$kataloop" run
 exits "the run after that" 0
 has "takes it away" "$out" "took away what run $id had left"
 is "and nobody else's" "$(left)" "$theirs"
 is "its folder too, and no other" "$(ls -d "/tmp/kataloop-$id-"* "/tmp/my-kataloop-$id-"* "$scratch/elsewhere/file")" \
-    "/tmp/kataloop-$id-9
+    "/tmp/kataloop-$id-9${another:+
+$another}
 /tmp/my-kataloop-$id-8
 $scratch/elsewhere/file"
-rm -r "/tmp/kataloop-$id-9" "/tmp/my-kataloop-$id-8"
+rm -rf "/tmp/kataloop-$id-9" "/tmp/my-kataloop-$id-8" ${another:+"$another"}
 run "$kataloop" results show "$id"
 ok "after which nothing is left to take" not grep -q "left things" <<<"$out"
 
