@@ -33,7 +33,7 @@ void cancel_install(void)
     if (pipe_fds[0] >= 0 || pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) < 0)
         return;
     struct sigaction action = {.sa_handler = on_signal};
-    sigemptyset(&action.sa_mask);
+    sigfillset(&action.sa_mask); /* each is counted */
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     struct sigaction hangup;

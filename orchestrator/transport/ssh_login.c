@@ -26,12 +26,22 @@ static void note(struct attempts *a, const char *what)
     strbuf_printf(&a->tried, "%s%s", a->tried.len > 0 ? ", " : "", what);
 }
 
+static bool is_over(const struct ssh *s)
+{
+    return s->farewell || s->over;
+}
+
 /* The host has ended the login, as sshd does after some keys (MaxAuthTries): none that follows
  * would reach it. */
 static int cut_short(const struct ssh *s, const struct attempts *a, struct error *err)
 {
     error_set(err, ERR_UNREACHABLE, "%s ended the login of `%s`: %.100s (tried: %s)",
-              s->settings.host, s->settings.user, s->farewell, strbuf_str(&a->tried));
+              s->settings.host, s->settings.user,
+              s->farewell ? s->farewell : "the connection was closed",
+              a->tried.len > 0 ? strbuf_str(&a->tried) : "nothing yet");
+    if (!s->farewell)
+        return error_hint(err, "sshd's log there says why (`journalctl -u ssh`), if it was not the "
+                               "line");
     return error_hint(err, "where these are too many keys for it (MaxAuthTries of sshd), set "
                            "`identity` of the host to the one that it knows");
 }
@@ -85,7 +95,7 @@ static int try_agent(struct ssh *s, struct attempts *a, struct error *err)
             cleanup_free char *what = xasprintf("agent's `%s`", key->comment);
             note(a, what);
             a->rsa = a->rsa || is_rsa_blob(key->blob, key->blob_len);
-            result = s->farewell ? cut_short(s, a, err) : 0;
+            result = is_over(s) ? cut_short(s, a, err) : 0;
         }
     }
     libssh2_agent_disconnect(agent);
@@ -151,7 +161,7 @@ static int try_encrypted(struct ssh *s, const char *path, struct attempts *a, st
         if (rc == LIBSSH2_ERROR_TIMEOUT && err->message)
             return -1;
         if (rc == LIBSSH2_ERROR_AUTHENTICATION_FAILED || rc == LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED ||
-            s->farewell)
+            is_over(s))
             return 0; /* the passphrase was right, the key is not wanted */
     }
     return 0;
@@ -176,7 +186,7 @@ static int try_file(struct ssh *s, const char *path, struct attempts *a, struct 
         return result;
     note(a, path);
     a->rsa = a->rsa || facts.rsa;
-    return s->farewell ? cut_short(s, a, err) : 0;
+    return is_over(s) ? cut_short(s, a, err) : 0;
 }
 
 static int refused(const struct ssh *s, const struct attempts *a, struct error *err)

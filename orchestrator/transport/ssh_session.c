@@ -73,17 +73,17 @@ static ssize_t on_receive(libssh2_socket_t fd, void *buffer, size_t len, int fla
         return -ECONNRESET;
     if (fd == s->fd && s->tunnel) {
         n = libssh2_channel_read(s->tunnel, buffer, len);
-        if (n == LIBSSH2_ERROR_EAGAIN)
-            return -EAGAIN;
         if (n < 0)
-            return -ECONNRESET;
+            n = n == LIBSSH2_ERROR_EAGAIN ? -EAGAIN : -ECONNRESET;
     } else {
         n = recv(fd, buffer, len, flags);
         if (n < 0)
-            return -errno;
+            n = -errno;
     }
     if (n > 0 && fd == s->fd)
         ++*s->activity;
+    if (fd == s->fd && n <= 0 && n != -EAGAIN && n != -EINTR)
+        s->over = true;
     return n;
 }
 

@@ -17,6 +17,7 @@ struct ssh {
     struct strbuf unsent; /* packets, as bytes, that the socket or the tunnel has not taken yet */
     uint64_t turn;        /* raised whenever `unsent` has all gone */
     bool broken;          /* what was to be sent cannot be */
+    bool over;            /* nothing comes in any more */
     char *farewell;       /* what the host said when it ended the session, cleaned; NULL: nothing */
     struct ssh_settings settings;
     uint64_t *activity; /* raised by what comes in, for hops before it too; borrowed */

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -367,6 +368,36 @@ static void too_many_keys_end_the_login(void **state)
     assert_non_null(strstr(err.message, "agent's `unwanted-0`"));
     assert_null(strstr(err.message, "/ed25519"));
     assert_non_null(strstr(err.hint, "MaxAuthTries"));
+}
+
+/* No key was refused where the line was cut: here by what is asked as an agent. */
+static void a_line_that_is_cut_in_the_login_refuses_no_key(void **state)
+{
+    (void)state;
+    NEEDS_SSHD();
+    cleanup_free char *socket_path = in_place(&place, "cutting-agent");
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    assert_true(strlen(socket_path) < sizeof(address.sun_path));
+    memcpy(address.sun_path, socket_path, strlen(socket_path));
+    cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    pid_t agent = fork();
+    if (agent == 0) {
+        int caller = accept(fd, NULL, NULL);
+        sshd_cut(&place.main);
+        _exit(caller < 0);
+    }
+    cleanup_free char *config = config_with("ed25519", socket_path);
+    cleanup_error struct error err = ERROR_INIT;
+    int result = reach((struct host_spec){.ssh_config = config}, &err);
+    int status;
+    assert_int_equal(waitpid(agent, &status, 0), agent);
+    assert_int_equal(status, 0);
+    assert_int_equal(result, -1);
+    assert_int_equal(err.code, ERR_UNREACHABLE);
+    assert_non_null(strstr(err.message, ": the connection was closed (tried: "));
+    assert_non_null(strstr(err.hint, "journalctl -u ssh"));
 }
 
 static void a_named_key_is_tried_before_the_agents(void **state)
@@ -890,6 +921,7 @@ int main(void)
         TEST(an_encrypted_key_without_a_terminal_is_said),
         TEST(keys_of_the_agent_log_in),
         TEST(too_many_keys_end_the_login),
+        TEST(a_line_that_is_cut_in_the_login_refuses_no_key),
         TEST(a_named_key_is_tried_before_the_agents),
         TEST(an_unknown_host_key_is_refused_when_strict),
         TEST(strict_asks_nobody),
