@@ -16,6 +16,7 @@
 #include "logs/collect.h"
 #include "report/looks.h"
 #include "results/run_id.h"
+#include "transport/host_clock.h"
 
 #define FIND_TIMEOUT  (60 * NSEC_PER_SEC)
 #define SINCE_DEFAULT (5 * 60 * NSEC_PER_SEC)
@@ -137,7 +138,7 @@ static int set_time(const struct invocation *inv, struct transport *host, struct
         error_set(err, ERR_USAGE, "`--since %s` is not a duration", text);
         return error_hint(err, "such as 90s, 10m or 2h");
     }
-    if (logs_clock_offset(host, &offset, err) < 0)
+    if (host_clock_offset(host, &offset, err) < 0)
         return -1;
     int64_t now = clock_wall_usec() + offset;
     q->filter.since = since / 1000 < now ? now - since / 1000 : 0; /* journald knows none before */

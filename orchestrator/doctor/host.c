@@ -10,6 +10,7 @@
 #include "base/parse.h"
 #include "doctor/check.h"
 #include "report/stats.h"
+#include "transport/host_clock.h"
 
 /* Below this a build, an upload or a dump soon fails; below the first it is worth a word. */
 #define SPACE_WARN (INT64_C(1) << 30)
@@ -80,22 +81,20 @@ int check_workspace(struct doctor *d, struct check_result *f, struct error *err)
 
 int check_clock(struct doctor *d, struct check_result *f, struct error *err)
 {
-    cleanup_strv struct strv argv = STRV_INIT;
-    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    strv_push_all(&argv, "date", "+%s%6N", NULL);
-    int64_t before = clock_wall_usec(), theirs;
-    if (doctor_ask(d->host, false, &argv, &r, err) < 0)
+    cleanup_error struct error failure = ERROR_INIT;
+    int64_t off;
+    if (host_clock_offset(d->host, &off, &failure) < 0) {
+        if (failure.code == ERR_FAILED)
+            return check_say(f, VERDICT_UNKNOWN, "%s", failure.message);
+        error_move(err, &failure);
         return -1;
-    int64_t after = clock_wall_usec();
-    strbuf_rtrim(&r.out);
-    if (!parse_int(strbuf_str(&r.out), &theirs))
-        return check_say(f, VERDICT_UNKNOWN, "`date` there gives no time");
-    /* It was read at some moment between the two: what lies beyond them is a difference. */
-    int64_t off = theirs < before ? before - theirs : theirs > after ? theirs - after : 0;
+    }
+    bool behind = off < 0;
+    off = behind ? -off : off;
     cleanup_free char *time = duration_format(off * 1000);
     if (off * 1000 <= CLOCK_WARN)
         return check_say(f, VERDICT_OK, off == 0 ? "no difference seen" : "%s off", time);
-    check_say(f, VERDICT_WARN, "%s %s", time, theirs < before ? "behind" : "ahead");
+    check_say(f, VERDICT_WARN, "%s %s", time, behind ? "behind" : "ahead");
     return check_advise(f, "let both keep time (`timedatectl set-ntp true`): builds compare the "
                            "times of files");
 }

@@ -11,34 +11,11 @@
 #include "guest/guest.h"
 #include "logs/criu_files.h"
 #include "logs/journal.h"
+#include "transport/host_clock.h"
 
 #define READ_TIMEOUT (60 * NSEC_PER_SEC)
 
 enum { SAID_MAX = 4096 }; /* bytes on standard error that may say why journalctl ends */
-
-/* What a clock is off that said `theirs` at some moment between two of ours, and that counts in
- * steps of `step`. No difference that could be told is none. */
-static int64_t clock_difference(int64_t before, int64_t after, int64_t theirs, int64_t step)
-{
-    return theirs + step < before ? theirs + step - before : theirs > after ? theirs - after : 0;
-}
-
-int logs_clock_offset(struct transport *host, int64_t *ret, struct error *err)
-{
-    cleanup_strv struct strv argv = STRV_INIT;
-    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    strv_push_all(&argv, "date", "+%s%6N", NULL);
-    const struct command cmd = {.argv = &argv};
-    int64_t before = clock_wall_usec(), theirs;
-    if (transport_check(host, &cmd, deadline_in(READ_TIMEOUT), "asking for the time", &r, err) < 0)
-        return -1;
-    int64_t after = clock_wall_usec();
-    strbuf_rtrim(&r.out);
-    if (!parse_int(strbuf_str(&r.out), &theirs))
-        return error_set(err, ERR_FAILED, "`date` on %s gives no time", transport_name(host));
-    *ret = clock_difference(before, after, theirs, 0);
-    return 0;
-}
 
 /* --- the host ----------------------------------------------------------------------------------
  */
@@ -130,7 +107,7 @@ static int ask_guest_clock(const struct log_request *r, struct guest *g, int64_t
     cleanup_strbuf struct strbuf said = STRBUF_INIT;
     int64_t host, theirs;
     strv_push_all(&argv, "date", "+%s", NULL);
-    if (logs_clock_offset(r->host, &host, err) < 0)
+    if (host_clock_offset(r->host, &host, err) < 0)
         return -1;
     int64_t before = clock_wall_usec();
     if (ask_guest(g, &argv, &said, err) < 0)

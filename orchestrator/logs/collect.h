@@ -16,8 +16,6 @@ struct log_request {
     const struct strv *kept; /* files: CRIU's logs that a run has kept; NULL: none */
 };
 
-/* The host's clock less ours, microseconds. */
-int logs_clock_offset(struct transport *host, int64_t *ret, struct error *err);
 /* Read what there is, merged. What could not be read, of a guest say, is told in `notes`, a line
  * each; the host's own journal is the one thing that must be readable. */
 int logs_collect(const struct log_request *r, struct log_lines *ret, struct strv *notes,

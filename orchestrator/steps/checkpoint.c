@@ -13,9 +13,9 @@
 #include "steps/client.h"
 #include "steps/common.h"
 #include "steps/counter.h"
+#include "steps/held_evidence.h"
 #include "steps/kept_log.h"
 #include "steps/step.h"
-#include "steps/witness.h"
 
 static const struct field fields[] = {
     {"leave_running", FIELD_BOOL, FIELD_PRIMARY, "true", NULL, NULL, NULL,
@@ -421,7 +421,7 @@ static int client_over(void *data, bool *ret, struct error *err)
 }
 
 /* Evidence before anything hangs, where it is asked for. */
-static int witness(struct attempt *a, struct proc *client, struct error *err)
+static int take_evidence(struct attempt *a, struct proc *client, struct error *err)
 {
     if (!a->evidence)
         return 0;
@@ -431,7 +431,7 @@ static int witness(struct attempt *a, struct proc *client, struct error *err)
     struct diagnose_spec spec = {.client = CLIENT_RUNNING, .held = true};
     describe_container(a, &spec);
     cleanup_free char *file = xasprintf("%s" BUNDLE_SUFFIX, a->evidence);
-    return witness_take(a->x, a->watch.guest, &spec, file, client_over, client, err);
+    return held_evidence_take(a->x, a->watch.guest, &spec, file, client_over, client, err);
 }
 
 /* The client has ended. */
@@ -466,7 +466,7 @@ static int attempt(struct attempt *a, struct error *err)
     if (proc_start(x->host, &a->cmd, &p, err) < 0)
         return -1;
     bool stalled = false;
-    if (witness(a, p, err) < 0 ||
+    if (take_evidence(a, p, err) < 0 ||
         checkpoint_watch_wait(&a->watch, x, p, a->stall_after, &stalled, err) < 0) {
         exec_cut_off(x, p, err);
         return error_wrap(err, "checkpoint of %s", a->container->name);

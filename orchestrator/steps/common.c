@@ -80,7 +80,8 @@ int step_check_folder(struct exec *x, const char *folder, struct error *err)
     if (there > 0) {
         error_set(err, ERR_FAILED, "there is no folder `%s` on %s", folder,
                   transport_name(x->host));
-        return error_hint(err, "`dir` is below the workspace, `%s`; what is synced there makes it",
+        return error_hint(err,
+                          "`dir` is taken from the workspace, `%s`; what is synced there makes it",
                           x->workspace);
     }
     error_set(err, ERR_FAILED, "there is no workspace `%s` on %s", x->workspace,

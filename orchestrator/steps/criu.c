@@ -12,9 +12,9 @@
 #include "steps/client.h"
 #include "steps/common.h"
 #include "steps/guest.h"
+#include "steps/held_evidence.h"
 #include "steps/kept_log.h"
 #include "steps/step.h"
-#include "steps/witness.h"
 
 extern const char script_criu_dump[];
 
@@ -138,8 +138,9 @@ static int wait_dump(struct dump *d, struct error *err)
 }
 
 /* Evidence is taken by a second way into the guest, as the first one is busy. */
-static int witness(struct exec *x, const struct plan_step *step, const struct run_container *c,
-                   const char *folder, struct dump *d, struct error *err)
+static int take_evidence(struct exec *x, const struct plan_step *step,
+                         const struct run_container *c, const char *folder, struct dump *d,
+                         struct error *err)
 {
     const char *name = value_get_string(step->args, "evidence");
     if (!name)
@@ -159,7 +160,7 @@ static int witness(struct exec *x, const struct plan_step *step, const struct ru
     };
     if (guest_open(x->host, &way, x->deadline, &second, err) < 0)
         return -1;
-    return witness_take(x, second, &spec, file, dump_over, d, err);
+    return held_evidence_take(x, second, &spec, file, dump_over, d, err);
 }
 
 static void add_options(const struct value *args, struct strv *argv)
@@ -188,7 +189,7 @@ static int dump(struct exec *x, const struct plan_step *step, const struct run_c
     const struct guest_command cmd = {.argv = &argv};
     int result = guest_start(g, &cmd, x->deadline, err);
     if (result == 0)
-        result = witness(x, step, c, folder, &d, err);
+        result = take_evidence(x, step, c, folder, &d, err);
     if (result == 0)
         result = wait_dump(&d, err);
     cleanup_error struct error stopping = ERROR_INIT;

@@ -103,8 +103,7 @@ static int restart(struct exec *x, const struct plan_step *step, bool *ret_asked
     if (r.status.code != 0) {
         const struct strv word = {.items = (char *[]){"systemctl", NULL}, .len = 1};
         const struct command shown = {.argv = &word, .become = true};
-        cleanup_free char *what = xasprintf("restart of %s", unit);
-        return transport_status_error(&shown, &r, what, err);
+        return transport_status_error(&shown, &r, "it does not start", err);
     }
     return wait_ready(x, step, ret_asked, err);
 }

@@ -9,7 +9,8 @@
 static const struct field fields[] = {
     {"command", FIELD_COMMAND, FIELD_REQUIRED | FIELD_PRIMARY, NULL, NULL, NULL, NULL,
      "a shell command line, or a list of words"},
-    {"dir", FIELD_STRING, 0, NULL, NULL, NULL, NULL, "folder, below the workspace"},
+    {"dir", FIELD_STRING, 0, NULL, NULL, NULL, NULL,
+     "folder to run it in, from `/` or from the workspace"},
     {"become", FIELD_BOOL, 0, "false", NULL, NULL, NULL, "run it as root"},
     {"env", FIELD_STRINGS, 0, NULL, NULL, NULL, NULL,
      "environment variables; with `become` sudo's log on the host has them too"},

@@ -81,7 +81,7 @@ sick ssh warn 'there is no ssh' 'install the OpenSSH client'
 sick rsync-here fail 'there is no rsync' 'apt-get install rsync'
 sick rsync-there fail 'there is no rsync' 'apt-get install rsync'
 sick workspace fail "there is no folder $scratch/work" 'set `workspace`'
-sick clock unknown '`date` there gives no time'
+sick clock unknown '`date` on here gives no time'
 sick client fail '2.1.6 cannot checkpoint' 'client: ctr'
 sick shim fail 'not implemented' patched
 sick console warn 'off: nothing can be seen of a guest' 'debug_console_enabled = true' /none

@@ -348,7 +348,7 @@ workflow 'run: {command: echo hello, dir: not/there}'
 run "$kataloop" run
 exits "a folder that is not there" 1
 has "is named, with what to do" "$err" "there is no folder \`$work/not/there\` on here" \
-    "hint: \`dir\` is below the workspace, \`$work\`"
+    "hint: \`dir\` is taken from the workspace, \`$work\`"
 workflow 'build: b'
 echo 'builds: {b: {dir: not/there, run: make}}' >>kataloop.yaml
 run "$kataloop" run

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Evidence of a CRIU that is held meanwhile. */
-#include "steps/witness.h"
+#include "steps/held_evidence.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -11,26 +11,26 @@
 
 extern const char script_criu_held[], script_checkpoint_look[];
 
-struct witness {
+struct held {
     struct exec *x;
     struct guest *guest;
     const char *container;
-    witness_over *over;
+    held_over *over;
     void *over_data;
     bool missed; /* what starts CRIU has ended, and CRIU was not seen */
 };
 
 /* The place's own script ends by itself once CRIU was there; without one it waits for ever. */
-static int wait_end(struct witness *w, struct error *err)
+static int wait_end(struct held *h, struct error *err)
 {
     for (bool done = false, over = false; !done;) {
-        if (guest_advance(w->guest, deadline_in(TICK), &done, err) < 0)
+        if (guest_advance(h->guest, deadline_in(TICK), &done, err) < 0)
             return -1;
-        if (done || !w->over)
+        if (done || !h->over)
             continue;
-        if (w->over(w->over_data, &over, err) < 0)
+        if (h->over(h->over_data, &over, err) < 0)
             return -1;
-        w->missed = over;
+        h->missed = over;
         if (over)
             return error_set(err, ERR_FAILED, "no CRIU was seen");
     }
@@ -40,33 +40,33 @@ static int wait_end(struct witness *w, struct error *err)
 static int in_guest_of_held(void *self, const char *script, const struct strv *args,
                             int64_t deadline, struct run_result *ret, struct error *err)
 {
-    struct witness *w = self;
+    struct held *h = self;
     cleanup_strv struct strv argv = STRV_INIT;
-    strv_push_all(&argv, "sh", "-c", script_criu_held, "sh", w->container, script_checkpoint_look,
+    strv_push_all(&argv, "sh", "-c", script_criu_held, "sh", h->container, script_checkpoint_look,
                   script, NULL);
     strv_extend(&argv, args);
     const struct guest_command cmd = {.argv = &argv, .max_output = 4 * BUNDLE_MAX};
-    int result = guest_start(w->guest, &cmd, deadline, err);
+    int result = guest_start(h->guest, &cmd, deadline, err);
     if (result == 0)
-        result = wait_end(w, err);
+        result = wait_end(h, err);
     cleanup_error struct error stopping = ERROR_INIT;
-    if (result < 0 && guest_stop(w->guest, &stopping) < 0)
+    if (result < 0 && guest_stop(h->guest, &stopping) < 0)
         error_hint(err, "a CRIU may be stopped in the guest (SIGSTOP): %s", stopping.message);
-    guest_take(w->guest, ret);
+    guest_take(h->guest, ret);
     return result;
 }
 
-int witness_take(struct exec *x, struct guest *g, const struct diagnose_spec *spec,
-                 const char *name, witness_over *over, void *over_data, struct error *err)
+int held_evidence_take(struct exec *x, struct guest *g, const struct diagnose_spec *spec,
+                       const char *name, held_over *over, void *over_data, struct error *err)
 {
-    struct witness w = {
+    struct held h = {
         .x = x, .guest = g, .container = spec->container, .over = over, .over_data = over_data};
-    const struct evidence_place place = {in_guest_of_held, &w};
+    const struct evidence_place place = {in_guest_of_held, &h};
     cleanup_strbuf struct strbuf text = STRBUF_INIT;
     if (exec_progress(x, "taking evidence", 0, -1, err) < 0 ||
         diagnose_take(x->host, &place, spec, deadline_in(TAKE_TIME), &text, err) < 0)
         return -1;
-    if (w.missed)
+    if (h.missed)
         return exec_note(x, err, "no evidence is in %s: no CRIU was seen", name);
     return exec_artifact(x, name, text.data, text.len, ARTIFACT_TOLD, err);
 }
