@@ -3,6 +3,7 @@
 # waited for disks (a checkpoint's images are written and synced), where the kernel counts that.
 ticks=0
 for folder in /proc/[0-9]*; do
+    set -f # a name may have a pattern in it
     read -r stat 2>/dev/null <"$folder/stat" || continue
     name=${stat#*(}
     case $name in

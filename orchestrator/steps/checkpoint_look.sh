@@ -21,13 +21,16 @@ ulimit -v 262144 2>/dev/null
 trap 'last=yes' TERM
 
 # Sets $name, $parent and $spent (with what children had that have ended) of process $1. Of one that has a
-# line break in its name the fields are on another line: what is called so is no CRIU.
+# line break in its name the fields are on another line: what is called so is no CRIU, and a pattern in it
+# names no files.
 read_stat() {
     read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
     name=${stat#*(}
     name=${name%%)*}
+    set -f
     # shellcheck disable=SC2086 # the fields behind the name
     set -- ${stat##*) }
+    set +f
     [ $# -gt 15 ] || return 1
     parent=$2
     shift 11

@@ -13,6 +13,12 @@ ok "there is a shell to try" test "${#shells[@]}" -ge 2
 # What is named criu is taken for one: a shell that writes a log, and one that it has started. A pipe that
 # says nothing is no log, whatever it is called.
 mkfifo "$scratch/pipe.log"
+cat >"$scratch/odd" <<'SH'
+printf 'x /*/*/*\nx' >"/proc/$$/comm"
+echo >"$1"
+exec 3<>"$2"
+read -r _ <&3
+SH
 cp "$(command -v bash)" "$scratch/criu"
 mkdir "$scratch/started"
 cp "$(command -v sleep)" "$scratch/started/criu"
@@ -131,6 +137,17 @@ data 0"
     rm "$scratch/up"
     end_criu
 
+    # Nor is a name taken for a pattern: here that of what a CRIU has started.
+    dash -c 'printf criu >"/proc/$$/comm"; dash "$1" "$2" "$3"; :' \
+        "/tmp/$id" "$scratch/odd" "$scratch/up" "$scratch/pipe.log" 2>/dev/null &
+    odd=$!
+    await test -s "$scratch/up"
+    run "${sh[@]}" "$look" "$id" 0
+    has "$name: nor does a name that is a pattern end the look" "$out" "criu " " $odd" "data 0"
+    kill "$(pgrep -P "$odd")"
+    wait "$odd"
+    rm "$scratch/up"
+
     # By the process that it dumps, where a cgroup can be made here.
     for tree in "--tree $target" "--tree=$target" "-t$target"; do
         [ -n "$target" ] || break
@@ -210,7 +227,7 @@ PY
 ok "a log without a line's end does not fill the memory ($most KiB)" test "$most" -lt 270000
 end_criu
 
-dash -c 'printf "nerdctl\nx" >"/proc/$$/comm"; echo >"$1"; exec 3<"$2"; read -r _ <&3' \
+dash -c 'printf "nerdctl /*/*\nx" >"/proc/$$/comm"; echo >"$1"; exec 3<"$2"; read -r _ <&3' \
     dash "$scratch/up" "$scratch/pipe.log" &
 odd=$!
 await test -s "$scratch/up"
