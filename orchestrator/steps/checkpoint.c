@@ -346,6 +346,18 @@ static int forget(struct exec *x, const struct run_container *c, struct error *e
     return exec_check_command(x, &cmd, "removing the checkpoint from containerd", &r, err);
 }
 
+/* CRIU's log goes along with the folder, where it is in that one: without a virtual machine. */
+static void move_log(struct checkpoint_watch *w, const char *from, const char *to)
+{
+    size_t len = strlen(from);
+    if (!w->guest || !w->log || strcmp(guest_way_name(w->guest), "host") != 0 ||
+        strncmp(w->log, from, len) != 0 || w->log[len] != '/')
+        return;
+    char *log = xasprintf("%s%s", to, w->log + len);
+    free(w->log);
+    w->log = log;
+}
+
 /* Give what is to stay a name that is not looked for among leftovers. */
 static int move_kept(struct attempt *a, struct error *err)
 {
@@ -358,6 +370,7 @@ static int move_kept(struct attempt *a, struct error *err)
     if (exec_check_command(x, &cmd, "keeping the checkpoint's images", &r, err) < 0)
         return -1;
     undo_forget(&x->undo, a->images);
+    move_log(&a->watch, a->folder, kept);
     free(x->checkpoint.folder);
     x->checkpoint.folder = xstrdup(kept);
     free(a->folder);

@@ -150,6 +150,26 @@ ok "but not what is to be kept" test -d "$kept/images"
 rm -rf "$kept"
 kill %?sleep
 
+# Images that are to stay are moved at the end; CRIU's log, which lies beside them here, is kept all the same.
+mkdir "$scratch/criu"
+cp "$(command -v bash)" "$scratch/criu/criu"
+cat >"$scratch/checkpoint" <<'SH'
+while [ "$1" != --work-path ]; do shift; done
+mkdir "${2%/work}/images" "$2"
+echo x >"${2%/work}/images/pages"
+exec "$SCRATCH/criu/criu" -c 'exec 3>>"$0"; printf "(00.%06d) Error (criu/x.c:1): of it\n" $(seq 60) >&3
+    for i in $(seq 60); do printf "(01.%06d) more\n" "$i" >&3; sleep 0.1; done' "$2/dump.log" "$3"
+SH
+sed -i "s|^\*' tasks ls') |*' tasks checkpoint '*) SCRATCH='$scratch' exec sh '$scratch/checkpoint' \"\$@\" ;;\n&|" "$scratch/bin/ctr"
+workflow "$container" 'checkpoint: {keep: true, stall_after: 5s}'
+run "$kataloop" run
+exits "a checkpoint whose images are to stay" 0
+kept=$(sed -n 's/.* the images stay in \(.*\) on here$/\1/p' "$scratch/out")
+ok "they do" test -s "$kept/images/pages"
+has "CRIU's log is among the run's files" "$(<"$KATALOOP_STATE_DIR/runs/latest/artifacts/criu-dump.log")" \
+    " $kept/work/dump.log" "of it"
+rm -r "$kept"
+
 # The name of a checkpoint's folder can be known on the host.
 workflow 'run: mkdir "/var/tmp/kataloop-$(readlink "$KATALOOP_STATE_DIR/runs/latest")-2"' "$nerdctl" 'checkpoint: true'
 run "$kataloop" run
