@@ -28,7 +28,7 @@ static void note(struct attempts *a, const char *what)
 
 static bool is_over(const struct ssh *s)
 {
-    return s->farewell || s->over;
+    return s->farewell || s->over || s->broken;
 }
 
 /* The host has ended the login, as sshd does after some keys (MaxAuthTries): none that follows
