@@ -81,14 +81,9 @@ int check_workspace(struct doctor *d, struct check_result *f, struct error *err)
 
 int check_clock(struct doctor *d, struct check_result *f, struct error *err)
 {
-    cleanup_error struct error failure = ERROR_INIT;
     int64_t off;
-    if (host_clock_offset(d->host, &off, &failure) < 0) {
-        if (failure.code == ERR_FAILED)
-            return check_say(f, VERDICT_UNKNOWN, "%s", failure.message);
-        error_move(err, &failure);
+    if (host_clock_offset(d->host, &off, err) < 0)
         return -1;
-    }
     bool behind = off < 0;
     off = behind ? -off : off;
     cleanup_free char *time = duration_format(off * 1000);
