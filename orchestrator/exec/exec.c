@@ -320,6 +320,7 @@ static void exec_release(struct exec *x)
     for (size_t i = 0; i < x->n_replaced; i++) {
         free(x->replaced[i].path);
         free(x->replaced[i].previous);
+        free(x->replaced[i].put);
     }
     free(x->containers);
     free(x->checkpoint.folder);

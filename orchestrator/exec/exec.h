@@ -40,6 +40,7 @@ struct run_checkpoint {
 struct replaced_image {
     char *path;
     char *previous; /* the version kept */
+    char *put;      /* what identifies the image that took its place (step_stat_files) */
 };
 
 /* The state of one run, as steps see it. */

@@ -100,11 +100,16 @@ static void add_puts(struct exec *x, const struct plan_step *step, struct strv *
     }
 }
 
-static void remember_replaced(struct exec *x, const char *path, const char *kept)
+static int remember_replaced(struct exec *x, const char *path, const char *kept, struct error *err)
 {
+    cleanup_strv struct strv paths = STRV_INIT;
+    cleanup_strbuf struct strbuf put = STRBUF_INIT;
+    strv_push(&paths, path);
+    int result = step_stat_files(x, &paths, true, &put, err);
     x->replaced = xreallocarray(x->replaced, x->n_replaced + 1, sizeof(*x->replaced));
-    x->replaced[x->n_replaced++] =
-        (struct replaced_image){.path = xstrdup(path), .previous = xstrdup(kept)};
+    x->replaced[x->n_replaced++] = (struct replaced_image){
+        .path = xstrdup(path), .previous = xstrdup(kept), .put = xstrdup(strbuf_str(&put))};
+    return result;
 }
 
 static int tell(struct exec *x, const json_t *answer, struct error *err)
@@ -146,10 +151,10 @@ static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, 
     *ret_changed = json_is_true(json_object_get(answer, "changed"));
     const char *path = json_string_value(json_object_get(answer, "image"));
     const char *kept = json_string_value(json_object_get(answer, "kept"));
-    if (*ret_changed && path && kept)
-        remember_replaced(x, path, kept);
+    int result = *ret_changed && path && kept ? remember_replaced(x, path, kept, err) : 0;
     exec_summary(x, *ret_changed ? "changed, checked and put in place" : "had it already");
-    int result = tell(x, answer, err);
+    if (result == 0)
+        result = tell(x, answer, err);
     json_decref(answer);
     return result;
 }

@@ -120,20 +120,16 @@ static void show_journal(struct exec *x, const char *unit)
     (void)exec_stream(x, &cmd, 16384, &r, &unheard);
 }
 
-/* Is what this run has put in place still there? Then the version that it replaced is the youngest.
- */
+/* Is what this run has put in place still there? Others change images too, or move one there. */
 static int is_in_place(struct exec *x, const struct replaced_image *image, bool *ret,
                        struct error *err)
 {
-    cleanup_strv struct strv arguments = STRV_INIT;
-    json_t *answer = NULL;
-    strv_push_all(&arguments, "list", image->path, NULL);
-    if (guest_image_run(x, &arguments, "looking at the image's versions", &answer, err) < 0)
+    cleanup_strv struct strv paths = STRV_INIT;
+    cleanup_strbuf struct strbuf now = STRBUF_INIT;
+    strv_push(&paths, image->path);
+    if (step_stat_files(x, &paths, true, &now, err) < 0)
         return -1;
-    const char *youngest =
-        json_string_value(json_array_get(json_object_get(answer, "versions"), 0));
-    *ret = youngest && strcmp(youngest, image->previous) == 0;
-    json_decref(answer);
+    *ret = now.len > 0 && strcmp(strbuf_str(&now), image->put) == 0;
     return 0;
 }
 

@@ -127,3 +127,28 @@ fails_after "$guestimg inject unit.img --engine ext4 --put tool:/bin/of-another 
 has "what somebody else has put there meanwhile is kept" "$out" "was not this run's any more: it is kept"
 youngest=$("$guestimg" list unit.img --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["versions"][0])')
 is "as the youngest version" "$("$guestimg" cat "$youngest" /bin/of-another)" "$(<tool)"
+cp small.img by-hand.img
+"$guestimg" inject by-hand.img --engine ext4 --put tool:/bin/by-hand >/dev/null
+fails_after "mv by-hand.img unit.img"
+has "nor is one that was put there by hand dropped" "$out" "was not this run's any more: it is kept"
+is "it is a version too" "$("$guestimg" cat "$(ls unit.img.kept-*)" /bin/by-hand)" "$(<tool)"
+
+# Two changes are both taken back, and nothing of the run stays.
+cp small.img twice.img
+cat >kataloop.yaml <<YAML
+version: 1
+hosts: {here: {ssh: local, workspace: $scratch, become: none}}
+images: {guest: {path: $scratch/twice.img, engine: ext4}}
+workflows:
+  w:
+    host: here
+    steps:
+      - inject: {image: guest, files: [{from: $scratch/tool, to: /bin/first}]}
+      - inject: {image: guest, files: [{from: $scratch/tool, to: /bin/second}]}
+      - restart: x
+YAML
+before=$(sha256sum <twice.img)
+PATH=$scratch/bin:$PATH run "$kataloop" run --force
+is "two changes of one image: both are put back" "$(grep -c 'put the previous image back' <<<"$out")" 2
+is "two changes: the image is as it was" "$(sha256sum <twice.img)" "$before"
+is "two changes: nothing of them is kept" "$(ls twice.img.kept-* 2>/dev/null)" ""
