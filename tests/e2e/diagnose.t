@@ -59,9 +59,15 @@ forbid() {
     printf '%s\n' '[Service]' "SystemCallFilter=~$1" SystemCallErrorNumber=EPERM >$drop_in/forbid.conf
     systemctl daemon-reload
 }
+# A kernel that lacks a module.
+no_module() {
+    mkdir -p /run/modprobe.d
+    echo "install $1 /bin/false" >/run/modprobe.d/lab-plant.conf
+    modprobe -r "$1"
+}
 # Nothing of what was planted, and the same container: one whose dump failed early goes on as it was.
 again() {
-    rm -f /run/lab-plant
+    rm -f /run/lab-plant /run/modprobe.d/lab-plant.conf
     echo 0 >/proc/sys/kernel/yama/ptrace_scope
     [ ! -f $runc.patched ] || mv $runc.patched $runc
     for pid in $(pgrep -x criu; pgrep -f '^sh -c echo'); do
@@ -159,6 +165,9 @@ wanted "ptrace forbidden by a seccomp filter" &&
 planted "no iptables-restore" network-lock 'again && checkpoint no-iptables && until_true ended'
 planted "a full file system" no-space 'again && checkpoint full && until_true ended'
 planted "a read-only file system" no-space 'again && checkpoint read-only && until_true ended'
+planted "a kernel without unix_diag" kernel-options 'again && no_module unix_diag && checkpoint "" && until_true ended'
+wanted "a kernel without unix_diag" &&
+    has "a kernel without unix_diag: by name" "$out" "the guest's kernel does not tell CRIU of all sockets"
 planted "a small limit in the agent" spawner \
     'again && checkpoint small-limit && until_true gone'
 planted "a small stack in the agent" spawner \
@@ -185,8 +194,12 @@ dumped() {
 dumped "a stopped process" 'fresh && checkpoint stopped'
 dumped "an agent without standard streams" 'fresh && checkpoint closed-streams'
 dumped "an agent that blocks SIGCHLD" 'again && checkpoint sigchld-blocked'
-planted "a terminal" unsupported "clean; nerdctl run -d -t --name planted --runtime io.containerd.kata.v2 busybox \
-    sh -c 'while :; do sleep 1; done' >/dev/null && note_group && checkpoint '' && until_true ended"
+if has_nerdctl; then
+    planted "a terminal" unsupported "clean; nerdctl run -d -t --name planted --runtime io.containerd.kata.v2 busybox \
+        sh -c 'while :; do sleep 1; done' >/dev/null && note_group && checkpoint '' && until_true ended"
+else
+    skip "a terminal" "$no_nerdctl"
+fi
 planted "a connection" unsupported \
     'workload="sleep 9999 | nc -lp 99 & until sleep 9999 | nc 127.0.0.1 99; do :; done" fresh && until_true connected && checkpoint "" && until_true ended'
 

@@ -31,7 +31,7 @@ set_clock() {
 # --- healthy -------------------------------------------------------------------------------------
 
 set_clock
-on_host nerdctl run -d --name doctor --runtime io.containerd.kata.v2 busybox sleep 3600 >/dev/null 2>&1
+on_host ctr run -d --runtime io.containerd.kata.v2 docker.io/library/busybox:latest doctor sleep 3600 >/dev/null 2>&1
 examine
 exits "healthy: nothing fails" 0
 for id in ssh rsync-here connection root rsync-there workspace clock containerd client kata image \
@@ -42,7 +42,7 @@ doctor_says "healthy: the shim is unknown before a checkpoint" shim unknown "onl
 doctor_says "healthy: CRIU was asked in the guest" criu ok "Version:" "guest of doctor"
 run "$kataloop" doctor
 has "for people: a line each" "$out" "ok       connection" "do: run a workflow with a checkpoint"
-on_host nerdctl rm -f doctor >/dev/null
+on_host sh -c 'ctr tasks rm -f doctor && ctr containers rm doctor' >/dev/null
 
 # --- faults that stand beside each other -----------------------------------------------------------
 

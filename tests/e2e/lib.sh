@@ -118,6 +118,10 @@ use_lab() {
     eval "$settings"
 }
 
+# A lab that could not build nerdctl has ctr alone.
+has_nerdctl() { [ "$LAB_NERDCTL" = yes ]; }
+no_nerdctl='the lab has no nerdctl'
+
 # lab_ssh COMMAND: a shell's line on the lab, as root, beside kataloop. One connection for all of a
 # test's: a login takes seconds there. It ends half a minute behind the last.
 lab_ssh() {

@@ -96,4 +96,4 @@ run "$kataloop" run
 has "and known again" "$out" 'skipped, nothing changed'
 on_host rm -r "/root/sync-$$"
 
-ok "nothing of ours is left" test -z "$(on_host nerdctl ps -aq)$(on_host sh -c 'ls -d /var/tmp/kataloop-* 2>/dev/null')"
+ok "nothing of ours is left" test -z "$(on_host ctr containers ls -q)$(on_host sh -c 'ls -d /var/tmp/kataloop-* 2>/dev/null')"

@@ -4,6 +4,7 @@
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 use_lab
+has_nerdctl || skip_all "$no_nerdctl, and only that restores"
 project "$scratch/project"
 cat >>kataloop.yaml <<'YAML'
   restored: {host: lab, steps: [{recipe: restore, repeat: 1, with: {stall_after: 40s}}]}

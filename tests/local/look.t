@@ -216,11 +216,13 @@ sh=("${shells[0]}")
 start_criu "/tmp/$id"
 truncate -s 400M "$scratch/dump.log"
 most=$(python3 - "${sh[@]}" "$look" "$id" 100 '$p' <<'PY'
-import resource, subprocess, sys, time
-looks = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-time.sleep(2)
+import resource, subprocess, sys
+looks = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+for line in looks.stdout:
+    if line.startswith(b"data "):
+        break
 looks.terminate()
-looks.wait()
+looks.communicate()
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 PY
 )
