@@ -16,7 +16,7 @@ ours='' log='' source='' offset=0 opened='' last='' seen=''
 LC_ALL=C
 export LC_ALL
 # What is called a log here may have no line's end in gigabytes.
-ulimit -v 262144 2>/dev/null
+ulimit -v 524288 2>/dev/null
 [ "$longest" -eq 0 ] || renice -n 19 "$$" >/dev/null 2>&1
 trap 'last=yes' TERM
 

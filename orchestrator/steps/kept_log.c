@@ -14,7 +14,7 @@
 /* PATH FILTER: when it was changed last and where it is, a line; then what the filter leaves.
  * Bounded as in checkpoint_look.sh. */
 static const char script[] =
-    "LC_ALL=C; export LC_ALL; ulimit -v 262144 2>/dev/null; [ -f \"$1\" ] || exit 0; "
+    "LC_ALL=C; export LC_ALL; ulimit -v 524288 2>/dev/null; [ -f \"$1\" ] || exit 0; "
     "when=$(stat -c '%Y %y' \"$1\") || exit 0; "
     "printf '%s %s\\n' \"$when\" \"$1\"; sed -n \"$2\" \"$1\" | head -c 65536";
 

@@ -10,7 +10,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 
-#define READ_BOOT "read -r boot < /proc/sys/kernel/random/boot_id; "
+#define READ_BOOT "{ read -r boot < /proc/sys/kernel/random/boot_id; } 2>/dev/null; "
 
 /* Says its process group before it becomes the command. Runs behind sudo and the login shell. */
 static const char tell_group[] = "read -r a b c d group rest < /proc/$$/stat; " READ_BOOT
