@@ -148,8 +148,11 @@ $(IMG_UNIT_BIN): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libguest
 # The unit tests alone: no lab, no root.
 .PHONY: unit
 unit: all $(UNIT_BIN) $(IMG_UNIT_BIN)
-	BUILD=$(BUILD) CMOCKA_MESSAGE_OUTPUT=TAP prove --timer --jobs 2 --exec '' \
-	    $(UNIT_BIN) $(IMG_UNIT_BIN) $(wildcard tests/guestimg/*.t tests/local/*.t)
+	@rm -rf $(BUILD)/said && mkdir -p $(BUILD)/said
+	BUILD=$(BUILD) SAID=$(BUILD)/said CMOCKA_MESSAGE_OUTPUT=TAP \
+	    prove --timer --jobs 2 --exec tests/keep_said \
+	    $(UNIT_BIN) $(IMG_UNIT_BIN) $(wildcard tests/guestimg/*.t tests/local/*.t) || \
+	    { tests/show_failures $(BUILD)/said/*.tap; exit 1; }
 
 # What building and testing need, the disposable host included; or building alone.
 .PHONY: deps build-deps
