@@ -42,7 +42,7 @@ ssize_t fs_read_full(int fd, void *data, size_t len);
 /* Write everything to a descriptor; -1 with errno. Retries after EINTR and short writes; for
  * blocking descriptors. */
 int fs_write_full(int fd, const void *data, size_t len);
-/* All that was printed must have gone out: a full disk behind a pipe is a failure too. */
+/* Flush standard output. -1 where not all that was printed, earlier too, could be written. */
 int fs_flush_output(struct error *err);
 /* O_NONBLOCK for a descriptor; -1: none. */
 void fs_set_nonblocking(int fd);

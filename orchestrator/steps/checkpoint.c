@@ -260,10 +260,14 @@ static int let_go(struct attempt *a, struct proc *p, struct error *err)
 }
 
 /* After a stop, or on a connection that is lost, what is to be undone is left to the end of the
- * run, which is shielded from the one and opens another for the other. */
-static int not_examined(const struct attempt *a, struct error *why, struct error *err)
+ * run, which is shielded from the one and opens another for the other. `p`: the client, where it
+ * still runs; NULL: it has ended. */
+static int not_examined(const struct attempt *a, struct proc *p, struct error *why,
+                        struct error *err)
 {
     error_move(err, why);
+    if (p)
+        exec_cut_off(a->x, p, err);
     return error_wrap(err, "evidence of %s", a->container->name);
 }
 
@@ -281,7 +285,7 @@ static int hangs(struct attempt *a, struct proc *p, struct error *err)
     strbuf_add(&a->result.err, proc_err(p)->data, proc_err(p)->len);
     int examined = examine(a, &spec, &found, &failure);
     if (error_ends_all(&failure))
-        return not_examined(a, &failure, err);
+        return not_examined(a, p, &failure, err);
     cleanup_error struct error left = ERROR_INIT;
     int ended = let_go(a, p, &left);
     error_set(err, ERR_HANG, "the checkpoint hangs, nothing moved for %s: %s", quiet,
@@ -316,7 +320,7 @@ static int failed(struct attempt *a, struct error *err)
     struct diagnose_spec spec = {.client = CLIENT_EXITED, .client_status = a->time.status};
     int examined = a->watch.guest ? examine(a, &spec, &found, &failure) : -1;
     if (error_ends_all(&failure))
-        return not_examined(a, &failure, err);
+        return not_examined(a, NULL, &failure, err);
     a->result.status.code = a->time.status;
     strbuf_truncate(&a->result.out, 0);
     transport_status_error(&shown, &a->result, "the checkpoint failed", err);
