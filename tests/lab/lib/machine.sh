@@ -41,7 +41,7 @@ start_machine() {
     # SMAP ends a piece of translated code, and `rep stosb` (ERMS), which the kernel clears its pages
     # with, goes byte by byte. The rest is less to do at each system call and page.
     local cpu=(-accel tcg -cpu max,erms=off,smap=off,smep=off,pku=off,pks=off,la57=off -smp "${LAB_PROCESSORS:-1}")
-    local lean="norandmaps mitigations=off init_on_alloc=0 hardened_usercopy=off randomize_kstack_offset=off audit=0 tsc=reliable"
+    local lean="norandmaps mitigations=off init_on_alloc=0 hardened_usercopy=off randomize_kstack_offset=off tsc=reliable"
     if [ "$accel" = kvm ]; then
         cpu=(-accel kvm -cpu host -smp "${LAB_PROCESSORS:-2}")
         lean=''
