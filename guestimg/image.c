@@ -15,6 +15,7 @@ enum {
     SECTOR = 512,
     MBR_TABLE = 446, /* four entries of 16 bytes: first sector at 8, sectors at 12 */
     MBR_SIGNATURE = 510,
+    GPT_HEADER = 512, /* begins with "EFI PART" */
     DAX_BLOCK = 4096, /* nd_pfn_sb of the kernel's nvdimm driver begins with its signature */
     EXT4_SUPER = 1024,
     EXT4_MAGIC = 0xef53,
@@ -130,14 +131,18 @@ static void read_file_system(int fd, struct image *image)
 /* A clear word about what people give by mistake. */
 static int no_image(int fd, const struct image *image, struct error *err)
 {
-    unsigned char start[6] = {0};
+    unsigned char start[6] = {0}, gpt[8] = {0};
     (void)read_at(fd, 0, start, sizeof(start)); /* shorter than that: none of these */
+    (void)read_at(fd, GPT_HEADER, gpt, sizeof(gpt));
     error_set(err, ERR_FAILED, "`%s` is not a guest image: no file system of a known kind is in it",
               image->name);
     if ((start[0] == 0x1f && start[1] == 0x8b) || memcmp(start, "070701", 6) == 0)
         return error_hint(err, "it looks like an initrd; this version changes images only");
     if (memcmp(start, "QFI\xfb", 4) == 0)
         return error_hint(err, "it is a qcow2 file; convert it: qemu-img convert -O raw");
+    if (memcmp(gpt, "EFI PART", sizeof(gpt)) == 0)
+        return error_hint(err, "it has a GPT; partitions are found in an MBR only, as Kata's image "
+                               "builder makes it");
     return error_hint(err, "known are raw images with ext4, xfs or erofs, with or without "
                            "partitions; `kata-runtime env` names the one in use");
 }

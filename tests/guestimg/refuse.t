@@ -24,6 +24,10 @@ gzip -c "$scratch/text" >"$scratch/initrd"
 refuses "an initrd" 1 "$scratch/initrd" "is not a guest image" "it looks like an initrd"
 printf 'QFI\373\0\0\0\3' >"$scratch/qcow2"
 refuses "a qcow2" 1 "$scratch/qcow2" "is not a guest image" "qemu-img convert -O raw"
+truncate -s 1M "$scratch/gpt"
+printf '\356\0\0\0\1\0\0\0\377\7\0\0' | dd of="$scratch/gpt" bs=1 seek=450 conv=notrunc status=none
+printf '\125\252EFI PART' | dd of="$scratch/gpt" bs=1 seek=510 conv=notrunc status=none
+refuses "a GPT" 1 "$scratch/gpt" "is not a guest image" "it has a GPT"
 run "$guestimg" inject "$scratch/none" "${put[@]}"
 exits "no file" 1
 has "no file: said" "$err" "opening the image \`$scratch/none\`: No such file or directory" "kata-runtime env"
