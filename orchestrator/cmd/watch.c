@@ -122,7 +122,7 @@ static int watch(struct invocation *inv, struct session *s, struct store *store,
     for (;;) {
         cleanup_trees struct trees *trees = NULL;
         char since[SHA256_HEX_SIZE];
-        if (trees_new(&trees, err) < 0 || watch_sources(s, trees, err) < 0 ||
+        if (trees_new(STDOUT_FILENO, &trees, err) < 0 || watch_sources(s, trees, err) < 0 ||
             trees_digest(trees, since, err) < 0 || run_once(inv, s, store, host, err) < 0)
             return -1;
         do {

@@ -33,17 +33,19 @@ struct tree {
 
 struct trees {
     int fd;
+    int out;            /* borrowed; below 0: none */
     struct tree *items; /* owned */
     size_t len;
 };
 
-int trees_new(struct trees **ret, struct error *err)
+int trees_new(int out, struct trees **ret, struct error *err)
 {
     int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     if (fd < 0)
         return error_set_errno(err, errno, "watching files");
     *ret = xcalloc(1, sizeof(**ret));
     (*ret)->fd = fd;
+    (*ret)->out = out;
     return 0;
 }
 
@@ -192,13 +194,15 @@ static int drain(struct trees *t, bool *ret_folders, struct error *err)
 static int wait_event(struct trees *t, int64_t deadline, struct error *err)
 {
     for (;;) {
-        struct pollfd fds[] = {{.fd = t->fd, .events = POLLIN},
-                               {.fd = cancel_fd(), .events = POLLIN}};
+        struct pollfd fds[] = {
+            {.fd = t->fd, .events = POLLIN}, {.fd = cancel_fd(), .events = POLLIN}, {.fd = t->out}};
         int ready = poll(fds, ARRAY_SIZE(fds), deadline_poll_ms(deadline));
         if (ready < 0 && errno != EINTR)
             return error_set_errno(err, errno, "watching files");
         if (cancel_check(err) < 0)
             return -1;
+        if (ready > 0 && fds[2].revents & POLLERR)
+            return error_set_errno(err, EPIPE, "nobody reads what is printed any more");
         if (ready > 0 && fds[0].revents)
             return 1;
         if (clock_now() >= deadline)

@@ -11,7 +11,9 @@
 
 struct trees;
 
-int trees_new(struct trees **ret, struct error *err);
+/* `out`: where is written what comes of a change; a wait fails when it is a pipe whose reader has
+ * gone. Below 0: nowhere. */
+int trees_new(int out, struct trees **ret, struct error *err);
 void trees_free(struct trees *t); /* NULL is fine */
 #define cleanup_trees __attribute__((cleanup(trees_freep_)))
 void trees_freep_(struct trees **t);
@@ -28,7 +30,8 @@ int trees_digest(const struct trees *t, char hex[SHA256_HEX_SIZE], struct error 
  * `since` (of trees_digest()); then until nothing has moved for `settle` nanoseconds (ten times
  * that at most), so that one save of many files is one change. `since` is what it looks like then.
  * What comes and goes in between (an editor's temporary files) is not a change. ERR_TIMEOUT when
- * the deadline passes first, ERR_INTERRUPTED when a stop is asked for. */
+ * the deadline passes first, ERR_INTERRUPTED when a stop is asked for, EPIPE when nobody reads
+ * `out` any more. */
 int trees_wait(struct trees *t, char since[SHA256_HEX_SIZE], int64_t settle, int64_t deadline,
                struct error *err);
 

@@ -275,6 +275,12 @@ run bash -c 'timeout 20 "$0" watch | { head -n 1; exec <&-; touch "$1"; }; exit 
     "$kataloop" "$work/shut"
 exits "ends" 1
 has "and says why" "$err" "Broken pipe"
+workflow 'run: echo seen'
+# shellcheck disable=SC2016 # for that shell
+run bash -c 'timeout 20 "$0" watch 2>"$1" | { until grep -q ^watching "$1"; do sleep 0.1; done; }; exit "${PIPESTATUS[0]}"' \
+    "$kataloop" "$work/watching"
+exits "ends without a save, too" 1
+has "and says why then" "$(cat "$work/watching")" "nobody reads what is printed any more: Broken pipe"
 
 # Whoever starts kataloop may have the ends of children ignored.
 workflow 'run: echo heard'

@@ -50,7 +50,7 @@ static struct trees *watched(char since[SHA256_HEX_SIZE])
     put("src/deep/a.rs", "a");
     put("src/target/out", "out");
     put("one.yaml", "version: 1");
-    assert_int_equal(trees_new(&t, &err), 0);
+    assert_int_equal(trees_new(-1, &t, &err), 0);
     assert_int_equal(trees_add(t, src, &exclude, &err), 0);
     assert_int_equal(trees_add(t, file, NULL, &err), 0);
     assert_int_equal(trees_digest(t, since, &err), 0);
@@ -113,7 +113,7 @@ static void sees_a_save_behind_a_link(void **state)
     cleanup_free char *link = path_join(folder, "link.yaml");
     put("elsewhere/real.yaml", "version: 1");
     assert_int_equal(symlink("elsewhere/real.yaml", link), 0);
-    assert_int_equal(trees_new(&t, &err), 0);
+    assert_int_equal(trees_new(-1, &t, &err), 0);
     assert_int_equal(trees_add(t, link, NULL, &err), 0);
     assert_int_equal(trees_digest(t, since, &err), 0);
     put("elsewhere/real.yaml", "version: 1 # edited");
@@ -202,7 +202,7 @@ static void waits_for_what_is_not_there(void **state)
     cleanup_error struct error err = ERROR_INIT;
     cleanup_trees struct trees *t = NULL;
     cleanup_free char *path = path_join(folder, "not/there/yet");
-    assert_int_equal(trees_new(&t, &err), 0);
+    assert_int_equal(trees_new(-1, &t, &err), 0);
     assert_int_equal(trees_add(t, path, NULL, &err), 0);
     assert_int_equal(trees_digest(t, since, &err), 0);
     make("not/there");
@@ -222,7 +222,7 @@ static void waits_for_what_went_away(void **state)
     cleanup_trees struct trees *t = NULL;
     cleanup_free char *path = path_join(folder, "deep/tree");
     put("deep/tree/a", "a");
-    assert_int_equal(trees_new(&t, &err), 0);
+    assert_int_equal(trees_new(-1, &t, &err), 0);
     assert_int_equal(trees_add(t, path, NULL, &err), 0);
     assert_int_equal(trees_digest(t, since, &err), 0);
     move("deep/tree", "deep/elsewhere");
