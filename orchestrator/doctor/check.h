@@ -8,7 +8,9 @@
 enum check_needs {
     NEEDS_HOST = 1 << 0, /* unknown where the host could not be reached */
     NEEDS_ROOT = 1 << 1, /* unknown where commands cannot be run as root there */
-    OF_KATA = 1 << 2,    /* not asked where the workflow at hand has nothing to do with Kata */
+    OF_CONTAINERD =
+        1 << 2,       /* not asked where the workflow at hand has nothing to do with containers */
+    OF_KATA = 1 << 3, /* …or where none of them is Kata's */
 };
 
 struct check {

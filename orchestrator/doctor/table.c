@@ -6,6 +6,8 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "doctor/check.h"
+#include "guest/guest.h"
+#include "steps/step.h"
 
 static const struct check checks[] = {
     {"ssh", "ssh here", 0, check_ssh},
@@ -16,18 +18,28 @@ static const struct check checks[] = {
     {"rsync-there", "rsync there", NEEDS_HOST, check_rsync_there},
     {"workspace", "workspace", NEEDS_HOST, check_workspace},
     {"clock", "clock", NEEDS_HOST, check_clock},
-    {"containerd", "containerd", NEEDS_HOST | NEEDS_ROOT, check_containerd},
-    {"client", "container client", NEEDS_HOST | NEEDS_ROOT, check_client},
-    {"kata", "Kata runtime", NEEDS_HOST | NEEDS_ROOT | OF_KATA, check_kata},
-    {"shim", "shim's checkpoint", NEEDS_HOST | NEEDS_ROOT | OF_KATA, check_shim},
-    {"image", "guest image", NEEDS_HOST | NEEDS_ROOT | OF_KATA, check_image},
-    {"console", "debug console", NEEDS_HOST | NEEDS_ROOT | OF_KATA, check_console},
-    {"criu", "CRIU in the guest", NEEDS_HOST | NEEDS_ROOT | OF_KATA, check_criu},
+    {"containerd", "containerd", NEEDS_HOST | NEEDS_ROOT | OF_CONTAINERD, check_containerd},
+    {"client", "container client", NEEDS_HOST | NEEDS_ROOT | OF_CONTAINERD, check_client},
+    {"kata", "Kata runtime", NEEDS_HOST | NEEDS_ROOT | OF_CONTAINERD | OF_KATA, check_kata},
+    {"shim", "shim's checkpoint", NEEDS_HOST | NEEDS_ROOT | OF_CONTAINERD | OF_KATA, check_shim},
+    {"image", "guest image", NEEDS_HOST | NEEDS_ROOT | OF_CONTAINERD | OF_KATA, check_image},
+    {"console", "debug console", NEEDS_HOST | NEEDS_ROOT | OF_CONTAINERD | OF_KATA, check_console},
+    {"criu", "CRIU in the guest", NEEDS_HOST | NEEDS_ROOT | OF_CONTAINERD | OF_KATA, check_criu},
     {"space-workspace", "space: workspace", NEEDS_HOST, check_space_workspace},
-    {"space-image", "space: guest image", NEEDS_HOST | NEEDS_ROOT | OF_KATA, check_space_image},
+    {"space-image", "space: guest image", NEEDS_HOST | NEEDS_ROOT | OF_CONTAINERD | OF_KATA,
+     check_space_image},
     {"space-cache", "space: cache", NEEDS_HOST, check_space_cache},
-    {"space-checkpoints", "space: checkpoints", NEEDS_HOST, check_space_checkpoints},
+    {"space-checkpoints", "space: checkpoints", NEEDS_HOST | OF_CONTAINERD,
+     check_space_checkpoints},
 };
+
+static bool is_of_containerd(const struct doctor *d)
+{
+    bool is = !d->plan;
+    for (size_t i = 0; d->plan && i < d->plan->len && !is; i++)
+        is = d->plan->steps[i]->kind->flags & STEP_CONTAINERD;
+    return is;
+}
 
 /* It changes a guest image, starts a container with Kata's runtime, or does not say. */
 static bool is_of_kata(const struct doctor *d)
@@ -38,7 +50,7 @@ static bool is_of_kata(const struct doctor *d)
         return true;
     at = 0;
     for (const char *runtime; (runtime = doctor_argument(d, "container", "runtime", &at));) {
-        if (strstr(runtime, "kata"))
+        if (guest_is_machine(runtime))
             return true;
         other = true;
     }
@@ -48,6 +60,9 @@ static bool is_of_kata(const struct doctor *d)
 static int ask(struct doctor *d, const struct check *c, struct check_result *f, struct error *err)
 {
     cleanup_error struct error failure = ERROR_INIT;
+    if ((c->needs & OF_CONTAINERD) && !is_of_containerd(d))
+        return check_say(f, VERDICT_OK, "not needed: no step of workflow `%s` is about containers",
+                         d->plan->workflow);
     if ((c->needs & OF_KATA) && !is_of_kata(d))
         return check_say(f, VERDICT_OK, "not needed: workflow `%s` has no Kata container",
                          d->plan->workflow);

@@ -57,18 +57,23 @@ static int open_machine(struct guest *g, int64_t deadline, struct error *err)
     return -1;
 }
 
+bool guest_is_machine(const char *runtime)
+{
+    return !runtime || strstr(runtime, "kata");
+}
+
 int guest_open(struct transport *t, const struct guest_spec *spec, int64_t deadline,
                struct guest **ret, struct error *err)
 {
     bool is_auto = !spec->way || strcmp(spec->way, "auto") == 0;
-    bool machine = !spec->runtime || strstr(spec->runtime, "kata");
     if (guest_way_check(spec->way, err) < 0)
         return -1;
     const struct guest_way *way = is_auto ? &guest_host : find_way(spec->way);
     cleanup_guest struct guest *g = xcalloc(1, sizeof(*g));
     g->transport = t;
     g->sandbox = xstrdup(spec->sandbox);
-    if ((is_auto && machine ? open_machine(g, deadline, err) : open_way(g, way, deadline, err)) < 0)
+    if ((is_auto && guest_is_machine(spec->runtime) ? open_machine(g, deadline, err)
+                                                    : open_way(g, way, deadline, err)) < 0)
         return error_wrap(err, "the guest of %.12s", spec->sandbox);
     *ret = steal(&g);
     return 0;

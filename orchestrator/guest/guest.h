@@ -23,6 +23,10 @@ struct guest_spec {
 /* ERR_USAGE where `way` is neither; NULL is fine. */
 int guest_way_check(const char *way, struct error *err);
 
+/* Is a container of this runtime in a virtual machine of Kata's? Its runtimes are called
+ * "io.containerd.kata.v2", "io.containerd.kata-qemu.v2" and so on. NULL (not known): yes. */
+bool guest_is_machine(const char *runtime);
+
 struct guest; /* an open way into a guest; borrows the transport */
 
 /* Get in, until the guest answers. What is not there is said by name: no such sandbox, console not

@@ -21,11 +21,12 @@ static const struct field fields[] = {
     {"image", FIELD_STRING, FIELD_REQUIRED | FIELD_PRIMARY | FIELD_FILLED, NULL, NULL, NULL, NULL,
      "container image"},
     {"command", FIELD_COMMAND, 0, "while :; do sleep 1; done", NULL, NULL, NULL, "what runs in it"},
-    {"runtime", FIELD_STRING, 0, "io.containerd.kata.v2", NULL, NULL, NULL,
+    {"runtime", FIELD_STRING, FIELD_FILLED, "io.containerd.kata.v2", NULL, NULL, NULL,
      "containerd's name of the runtime"},
     {"client", FIELD_ENUM, 0, "auto", NULL, client_choices, NULL,
      "the program that starts it; auto: nerdctl where there is one, else ctr"},
-    {"namespace", FIELD_STRING, 0, "default", NULL, NULL, NULL, "containerd's namespace"},
+    {"namespace", FIELD_STRING, FIELD_FILLED, "default", NULL, NULL, NULL,
+     "containerd's namespace"},
     {"guest", FIELD_ENUM, 0, "auto", NULL, guest_choices, NULL,
      "wait until the guest's console answers; auto: with a Kata runtime whose console is enabled"},
     FIELD_END,
@@ -71,7 +72,7 @@ static int wait_guest(struct exec *x, const struct plan_step *step, struct run_c
 {
     const char *how = value_get_string(step->args, "guest");
     bool must = strcmp(how, "wait") == 0;
-    if (strcmp(how, "skip") == 0 || (!must && !strstr(c->runtime, "kata")))
+    if (strcmp(how, "skip") == 0 || (!must && !guest_is_machine(c->runtime)))
         return 0;
     for (int attempt = 1;; attempt++) {
         struct guest *g;
@@ -118,6 +119,7 @@ static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, 
 const struct step_kind step_container = {
     .name = "container",
     .help = "start a container, until its task runs and its guest answers",
+    .flags = STEP_CONTAINERD,
     .timeout = 120 * NSEC_PER_SEC,
     .fields = fields,
     .run = run,

@@ -75,7 +75,7 @@ static int undo_folder(struct exec *x, const char *place, struct error *err)
     struct run_container *c = &x->containers[strtoull(place, &folder, 10)];
     cleanup_strv struct strv argv = STRV_INIT;
     cleanup_error struct error failure = ERROR_INIT;
-    bool machine = strstr(c->runtime, "kata"), running = false;
+    bool machine = guest_is_machine(c->runtime), running = false;
     if (machine && c->removed)
         return 0;
     strv_push_all(&argv, "rm", "-rf", "--", folder + 1, NULL);
@@ -256,7 +256,7 @@ static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, 
 const struct step_kind step_criu = {
     .name = "criu",
     .help = "dump the container that runs with CRIU by hand, in its guest",
-    .flags = STEP_MEASURED,
+    .flags = STEP_CONTAINERD | STEP_MEASURED,
     .timeout = 60 * NSEC_PER_SEC,
     .fields = fields,
     .check = check,

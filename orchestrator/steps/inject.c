@@ -162,7 +162,7 @@ static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, 
 const struct step_kind step_inject = {
     .name = "inject",
     .help = "put files into a guest image",
-    .flags = STEP_SKIPPABLE,
+    .flags = STEP_CONTAINERD | STEP_SKIPPABLE,
     .timeout = 15 * 60 * NSEC_PER_SEC,
     .fields = fields,
     .after = after,

@@ -198,7 +198,7 @@ static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, 
 const struct step_kind step_restart = {
     .name = "restart",
     .help = "restart a systemd unit and wait until it answers",
-    .flags = STEP_SKIPPABLE,
+    .flags = STEP_CONTAINERD | STEP_SKIPPABLE,
     .timeout = 60 * NSEC_PER_SEC,
     .fields = fields,
     .after = after,

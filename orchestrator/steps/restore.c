@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "guest/guest.h"
 #include "steps/checkpoint_figures.h"
 #include "steps/client.h"
 #include "steps/counter.h"
@@ -95,7 +96,7 @@ static int not_restored(struct exec *x, const struct run_container *c, const str
     r->status.code = status;
     transport_status_error(&shown, r, "the restore failed", err);
     show_log(x, said, err);
-    if (strstr(c->runtime, "kata"))
+    if (guest_is_machine(c->runtime))
         return error_hint(err,
                           "upstream Kata's shim and agent cannot restore; if yours can, "
                           "`journalctl -t kata` on %s has their side. The `runtime` "
@@ -195,7 +196,7 @@ static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, 
 const struct step_kind step_restore = {
     .name = "restore",
     .help = "restore the last checkpoint of this run into a new container",
-    .flags = STEP_MEASURED,
+    .flags = STEP_CONTAINERD | STEP_MEASURED,
     .timeout = 120 * NSEC_PER_SEC,
     .fields = fields,
     .describe = describe,

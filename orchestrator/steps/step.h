@@ -38,9 +38,10 @@ struct plan_step {
 };
 
 enum step_flags {
-    STEP_SKIPPABLE = 1 << 0, /* not done again while nothing changed (fingerprint, witness) */
-    STEP_MEASURED = 1 << 1,  /* gives samples */
-    STEP_TELLS = 1 << 2,     /* its output is wanted for itself: it stays on a terminal */
+    STEP_SKIPPABLE = 1 << 0,  /* not done again while nothing changed (fingerprint, witness) */
+    STEP_MEASURED = 1 << 1,   /* gives samples */
+    STEP_TELLS = 1 << 2,      /* its output is wanted for itself: it stays on a terminal */
+    STEP_CONTAINERD = 1 << 3, /* is about containers or their guests' images */
 };
 
 struct step_kind {

@@ -26,7 +26,7 @@ healthy() {
 version: 1
 hosts: {here: {ssh: local, workspace: $scratch/work, become: none}}
 images: {${1:-guest: $scratch/kata.img}}
-workflows: {w: {host: here, steps: [${step:-run: "true"}]}}
+workflows: {w: {host: here, steps: [${step:-restart: containerd}]}}
 YAML
     ln -sf "$date" bin/date
     truncate -s 1M kata.img
@@ -152,6 +152,15 @@ examine here
 exits "a workflow without Kata needs none" 0
 for id in kata shim image console criu space-image; do
     doctor_says "a workflow without Kata: $id" "$id" ok 'not needed: workflow `w` has no Kata container'
+done
+
+step='run: {command: make}' healthy 'first: /none.img'
+rm bin/ctr bin/nerdctl bin/kata-runtime bin/containerd-shim-kata-v2
+plant df 'printf "F S U A\nx 1 1 500000\n"'
+examine here
+exits "a workflow of builds needs no containerd" 0
+for id in containerd client kata shim image console criu space-image space-checkpoints; do
+    doctor_says "a workflow of builds: $id" "$id" ok 'not needed: no step of workflow `w` is about containers'
 done
 
 # --- the console's own switch, and what is dropped in beside Kata's configuration -------------------------
