@@ -226,10 +226,15 @@ static void check_recipe_file(struct checker *c, const struct recipe *r, struct 
     if (!enter(c, what, where))
         return;
     const struct value *params = value_get(r->root, "params");
+    const struct value *steps = value_get(r->root, "steps");
+    const struct value *measure = value_get(r->root, "measure");
     if (params)
         check_defaults(c, params);
-    check_steps(c, value_get(r->root, "steps"));
-    check_steps(c, value_get(r->root, "measure"));
+    if (!steps && !measure)
+        diagnostics_add(c->problems, r->root->span, "recipe `%s` has neither `steps` nor `measure`",
+                        r->name);
+    check_steps(c, steps);
+    check_steps(c, measure);
     leave(c);
 }
 

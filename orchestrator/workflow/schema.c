@@ -298,6 +298,8 @@ static struct value *apply_field(const struct value *v, const struct field *fiel
             return apply_strings(v, field, scope, problems);
         break;
     case FIELD_STEPS:
+        if (v->kind == VALUE_LIST && v->len == 0 && field->flags & FIELD_FILLED)
+            is_empty(v, field, problems);
         if (v->kind == VALUE_LIST)
             return steps_apply(v, scope, problems);
         break;

@@ -86,8 +86,12 @@ static json_t *shape_of(const struct field *f)
         return any_of(reference("scalar"), list_of(reference("scalar")));
     case FIELD_MAPS:
         return any_of(map_with(f->sub), list_of(map_with(f->sub)));
-    case FIELD_STEPS:
-        return list_of(reference("step"));
+    case FIELD_STEPS: {
+        json_t *steps = list_of(reference("step"));
+        if (f->flags & FIELD_FILLED)
+            put(steps, "minItems", json_integer(1));
+        return steps;
+    }
     case FIELD_STRING:
     case FIELD_DESTINATION:
     case FIELD_REF:

@@ -251,7 +251,8 @@ static void workflows_of_nothing_count_too(void **state)
 {
     (void)state;
     cleanup_strbuf struct strbuf text = STRBUF_INIT;
-    strbuf_puts(&text, HEAD "workflows:\n  w0: {host: dev, steps: []}\n");
+    write_file("recipes/none.yaml", "version: 1\nhelp: x\nrepeat: 0\nmeasure: [run: x]\n");
+    strbuf_puts(&text, HEAD "workflows:\n  w0: {host: dev, steps: [recipe: none]}\n");
     for (int i = 1; i < 60; i++)
         strbuf_printf(&text, "  w%d: {host: dev, steps: [workflow: w%d, workflow: w%d]}\n", i,
                       i - 1, i - 1);

@@ -114,7 +114,7 @@ static void a_relative_workspace_has_its_place(void **state)
                                "  slashes: {ssh: a@b, workspace: ~//src}\n"
                                "  bare: {ssh: a@b, workspace: ~/}\n"
                                "  other: {ssh: a@b, workspace: ~me/src}\n"
-                               "workflows: {w: {host: here, steps: []}}\n";
+                               "workflows: {w: {host: here, steps: [run: x]}}\n";
     cleanup_diagnostics struct diagnostics problems = DIAGNOSTICS_INIT;
     cleanup_error struct error err = ERROR_INIT;
     cleanup_workflow_file struct workflow_file *file = NULL;
@@ -134,12 +134,12 @@ static void a_relative_workspace_has_its_place(void **state)
 static void a_version_is_a_plain_number(void **state)
 {
     (void)state;
-    expect_problems("version: x\nhosts: {dev: a@b}\nworkflows: {w: {host: dev, steps: []}}\n",
+    expect_problems("version: x\nhosts: {dev: a@b}\nworkflows: {w: {host: dev, steps: [run: x]}}\n",
                     "f.yaml:1:10: error: `version` must be a number from 0, not `x`\n"
                     "    1 | version: x\n"
                     "      |          ^\n");
     expect_problems("version: 1\ndefault: ${host.name}\nhosts: {dev: a@b}\nworkflows: {dev: {host: "
-                    "dev, steps: []}}\n",
+                    "dev, steps: [run: x]}}\n",
                     "f.yaml:2:10: error: no variables are replaced in `default`\n"
                     "    2 | default: ${host.name}\n"
                     "      |          ^\n"
@@ -295,6 +295,24 @@ static void what_is_wrong_in_a_recipe_is_told_in_the_recipe(void **state)
                   "      = known: n, host.name, host.workspace\n",
                   path, path, path);
     expect_problems(WORKFLOW "      - recipe: bad\n", expected);
+}
+
+static void what_does_nothing_is_a_mistake(void **state)
+{
+    (void)state;
+    cleanup_free char *path = xasprintf("%s/recipes/idle.yaml", folder);
+    write_file("recipes/idle.yaml", "version: 1\nhelp: x\n");
+    cleanup_free char *expected =
+        xasprintf("%s:1:1: error: recipe `idle` has neither `steps` nor `measure`\n"
+                  "    1 | version: 1\n"
+                  "      | ^\n",
+                  path);
+    expect_problems(WORKFLOW "      - recipe: idle\n", expected);
+    expect_problems(HEAD "workflows: {w: {host: dev, steps: []}}\n",
+                    "f.yaml:3:35: error: `steps` is empty\n"
+                    "    3 | workflows: {w: {host: dev, steps: []}}\n"
+                    "      |                                   ^\n"
+                    "      = steps: what it does, in order\n");
 }
 
 static void a_default_uses_what_is_above_it_only(void **state)
@@ -465,7 +483,8 @@ static void control_characters_do_not_reach_the_terminal(void **state)
     cleanup_strbuf struct strbuf shown = STRBUF_INIT;
     cleanup_error struct error err = ERROR_INIT;
     cleanup_workflow_file struct workflow_file *file = NULL;
-    write_file("f.yaml", HEAD "\"a\\eb\": 1\nworkflows: {w: {host: \"x\\r\\ny\", steps: []}}\n");
+    write_file("f.yaml",
+               HEAD "\"a\\eb\": 1\nworkflows: {w: {host: \"x\\r\\ny\", steps: [run: x]}}\n");
     assert_int_equal(workflow_load("f.yaml", &file, &problems, &err), -1);
     diagnostics_format(&problems, &shown);
     assert_null(strchr(strbuf_str(&shown), '\033'));
@@ -486,6 +505,7 @@ int main(void)
         TEST(steps_say_what_they_are),
         TEST(recipes_are_checked_where_they_are_used),
         TEST(what_is_wrong_in_a_recipe_is_told_in_the_recipe),
+        TEST(what_does_nothing_is_a_mistake),
         TEST(a_default_uses_what_is_above_it_only),
         TEST(a_recipes_name_is_no_path),
         TEST(a_cycle_is_shown_with_its_way),
