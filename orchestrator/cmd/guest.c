@@ -232,11 +232,11 @@ const struct verb verb_guest = {
     .synopsis = "exec CONTAINER -- COMMAND... | shell CONTAINER",
     .help = "run a command in a container's guest, or get a shell there",
     .about =
-        "CONTAINER is an id, a name, or the start of an id. `exec` passes on standard input\n"
-        "(unless it is a terminal), standard output and standard error, and ends with the\n"
-        "command's exit status. The command is stopped in the guest when kataloop is\n"
-        "interrupted. With a runtime that has no virtual machine, the guest is the host. In a\n"
-        "shell, Ctrl-] leaves.",
+        "CONTAINER is an id, a name, or the start of an id. `exec` reads standard input to its\n"
+        "end first (unless it is a terminal) and passes it on, as it does standard output and\n"
+        "standard error, and ends with the command's exit status. The command is stopped in the\n"
+        "guest when kataloop is interrupted. With a runtime that has no virtual machine, the\n"
+        "guest is the host. In a shell, Ctrl-] leaves.",
     .options = options,
     .min_args = 2,
     .max_args = SIZE_MAX,

@@ -71,7 +71,7 @@ int verbs_main(int argc, char **argv);
     }
 #define OPTION_ONLY                                                                                \
     {                                                                                              \
-        0, "only", "STEP", "this step alone (its number, kind, or the start of its label)"         \
+        0, "only", "STEP", "the steps of this number, kind, or start of a label alone"             \
     }
 #define OPTION_FORCE                                                                               \
     {                                                                                              \

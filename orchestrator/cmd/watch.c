@@ -150,11 +150,12 @@ const struct verb verb_watch = {
     .name = "watch",
     .synopsis = "[WORKFLOW]",
     .help = "run a workflow again on every save of its sources",
-    .about = "Waits for changes of the workflow file, its recipes, and the files and folders that\n"
-             "its steps sync. A save during a run starts the next one. The connection stays open\n"
-             "in between.\n"
-             "Only Ctrl-C ends it: not a run that fails, nor a workflow file that is wrong for a\n"
-             "moment, nor a source that is missing for a moment.",
+    .about =
+        "Waits for changes of the workflow file, its recipes, and the files and folders that\n"
+        "its steps sync. A save during a run starts the next one. The connection stays open\n"
+        "in between.\n"
+        "Only Ctrl-C ends it, or that nobody reads its output any more: not a run that fails,\n"
+        "nor a workflow file that is wrong for a moment, nor a source that is missing for one.",
     .options = options,
     .max_args = 1,
     .run = run,

@@ -19,7 +19,7 @@
 
 static const struct field fields[] = {
     {"leave_running", FIELD_BOOL, FIELD_PRIMARY, "true", NULL, NULL, NULL,
-     "the container goes on afterwards"},
+     "the container goes on afterwards; nerdctl can end it with io.containerd.runc.v2 only"},
     {"keep", FIELD_BOOL, 0, "false", NULL, NULL, NULL,
      "leave the images on the host, or in containerd's store"},
     {"watch", FIELD_BOOL, 0, "true", NULL, NULL, NULL,

@@ -68,6 +68,12 @@ void diagnostics_hint(struct diagnostics *d, const char *fmt, ...)
     va_end(ap);
 }
 
+static void release_item(struct diagnostic *item)
+{
+    free(item->message);
+    free(item->hint);
+}
+
 static int by_place(const void *a, const void *b)
 {
     const struct diagnostic *p = a, *q = b;
@@ -82,8 +88,16 @@ static int by_place(const void *a, const void *b)
 
 void diagnostics_sort(struct diagnostics *d)
 {
+    size_t kept = 0;
     if (d->len > 1)
         qsort(d->items, d->len, sizeof(*d->items), by_place);
+    for (size_t i = 0; i < d->len; i++) {
+        if (kept > 0 && by_place(&d->items[kept - 1], &d->items[i]) == 0)
+            release_item(&d->items[i]);
+        else
+            d->items[kept++] = d->items[i];
+    }
+    d->len = kept;
 }
 
 static const char *line_of(const char *text, int line, size_t *ret_len)
@@ -163,10 +177,8 @@ void diagnostics_format(const struct diagnostics *d, struct strbuf *ret)
 
 void diagnostics_release(struct diagnostics *d)
 {
-    for (size_t i = 0; i < d->len; i++) {
-        free(d->items[i].message);
-        free(d->items[i].hint);
-    }
+    for (size_t i = 0; i < d->len; i++)
+        release_item(&d->items[i]);
     for (size_t i = 0; i < d->n_sources; i++) {
         free(d->sources[i]->file);
         free(d->sources[i]->text);

@@ -42,6 +42,7 @@ void diagnostics_add(struct diagnostics *d, struct span where, const char *fmt, 
 /* Give the problem added last a hint. */
 void diagnostics_hint(struct diagnostics *d, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+/* By place, and each problem once. */
 void diagnostics_sort(struct diagnostics *d);
 /* "FILE:LINE:COLUMN: error: MESSAGE", the line with a caret below the column, and the hint, for
  * each problem. Control characters of the file are shown as '?', long lines cut around the column.

@@ -161,7 +161,8 @@ static json_t *step_of_kind(const char *kind, const char *help)
 {
     json_t *properties = have(json_object());
     put_properties(properties, steps_fields(kind));
-    put_properties(properties, steps_common_fields);
+    if (step_kind_find(kind))
+        put_properties(properties, steps_common_fields);
     put(properties, kind, kind_value(steps_fields(kind), help));
     return have(json_pack("{s:s, s:o, s:[s], s:b}", "type", "object", "properties", properties,
                           "required", kind, "additionalProperties", 0));

@@ -118,6 +118,11 @@ static struct value *step_apply(const struct value *step, const struct schema_sc
     struct value *gathered = gather(step, kind, common, problems);
     cleanup_free char *what = xasprintf("step `%s`", kind);
     struct value *result = schema_apply(common, steps_common_fields, what, scope, problems);
+    for (size_t i = 0; !step_kind_find(kind) && i < common->len; i++) {
+        diagnostics_add(problems, common->key_spans[i], "step `%s` has no key `%s`", kind,
+                        common->keys[i]);
+        diagnostics_hint(problems, "the steps it stands for have their own");
+    }
     value_set(result, "kind", step->span, value_new_scalar(kind, step->span));
     value_set(result, "args", step->span,
               schema_apply(gathered, steps_fields(kind), what, &own, problems));

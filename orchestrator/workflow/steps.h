@@ -14,7 +14,7 @@ struct value *steps_apply(const struct value *list, const struct schema_scope *s
 /* The fields of a kind's arguments, `recipe` and `workflow` among them; NULL: no such kind. */
 const struct field *steps_fields(const char *kind);
 
-/* What may stand beside any kind: name, timeout. */
+/* What may stand beside any kind but `recipe` and `workflow`: name, timeout. */
 extern const struct field steps_common_fields[];
 
 /* The two kinds that stand for other steps. */

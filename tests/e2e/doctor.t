@@ -94,7 +94,7 @@ doctor_says "what needs root is unknown" containerd unknown "root would have to 
 
 examine nowhere
 exits "a host that is not in the file: usage" 2
-printf 'version: 1\nhosts: {gone: {ssh: "127.0.0.1:1"}}\nworkflows: {w: {host: gone, steps: [run: "true"]}}\n' >kataloop.yaml
+printf 'version: 1\nhosts: {gone: {ssh: "127.0.0.1:1"}}\nworkflows: {w: {host: gone, steps: [restart: containerd]}}\n' >kataloop.yaml
 examine
 exits "nobody listens: status 5" 5
 doctor_says "nobody listens" connection fail "Connection refused"

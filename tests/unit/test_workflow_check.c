@@ -313,6 +313,12 @@ static void what_does_nothing_is_a_mistake(void **state)
                     "    3 | workflows: {w: {host: dev, steps: []}}\n"
                     "      |                                   ^\n"
                     "      = steps: what it does, in order\n");
+    expect_problems(HEAD "workflows:\n  w: {host: dev, steps: [run: x]}\n"
+                         "  v: {host: dev, steps: [{workflow: w, timeout: 1s}]}\n",
+                    "f.yaml:5:40: error: step `workflow` has no key `timeout`\n"
+                    "    5 |   v: {host: dev, steps: [{workflow: w, timeout: 1s}]}\n"
+                    "      |                                        ^\n"
+                    "      = the steps it stands for have their own\n");
 }
 
 static void a_default_uses_what_is_above_it_only(void **state)

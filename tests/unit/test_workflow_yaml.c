@@ -54,6 +54,24 @@ static void every_value_knows_its_place(void **state)
     value_free(root);
 }
 
+static void what_was_found_twice_is_told_once(void **state)
+{
+    (void)state;
+    cleanup_diagnostics struct diagnostics problems = DIAGNOSTICS_INIT;
+    cleanup_strbuf struct strbuf shown = STRBUF_INIT;
+    static const char *const messages[] = {"b", "a", "b", "c", "b"};
+    const struct span where = {.file = "f.yaml", .line = 1, .column = 1};
+    for (size_t i = 0; i < ARRAY_SIZE(messages); i++) {
+        diagnostics_add(&problems, where, "%s", messages[i]);
+        diagnostics_hint(&problems, "hint");
+    }
+    diagnostics_sort(&problems);
+    assert_int_equal(problems.len, 3);
+    assert_string_equal(problems.items[0].message, "a");
+    assert_string_equal(problems.items[1].message, "b");
+    assert_string_equal(problems.items[2].message, "c");
+}
+
 static void null_is_what_is_written_as_null(void **state)
 {
     (void)state;
@@ -232,6 +250,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_value_knows_its_place),
+        cmocka_unit_test(what_was_found_twice_is_told_once),
         cmocka_unit_test(null_is_what_is_written_as_null),
         cmocka_unit_test(typed_reads_fall_back_where_a_key_is_absent),
         cmocka_unit_test(an_alias_stands_for_a_copy),
