@@ -58,7 +58,6 @@ static void what_was_found_twice_is_told_once(void **state)
 {
     (void)state;
     cleanup_diagnostics struct diagnostics problems = DIAGNOSTICS_INIT;
-    cleanup_strbuf struct strbuf shown = STRBUF_INIT;
     static const char *const messages[] = {"b", "a", "b", "c", "b"};
     const struct span where = {.file = "f.yaml", .line = 1, .column = 1};
     for (size_t i = 0; i < ARRAY_SIZE(messages); i++) {
