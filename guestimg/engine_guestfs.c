@@ -61,7 +61,7 @@ struct guestfs {
     int64_t offset;
     const char *device; /* of the root, in the appliance */
     enum image_fs fs;
-    bool writable, mounted;
+    bool writable;
     char *scratch; /* folder of the temporary files of the library and its programs; NULL: none */
     char *tmpdir;  /* what TMPDIR was before; NULL: not set */
     struct watchdog watchdog; /* from before the appliance starts until the handle is closed */
@@ -227,7 +227,6 @@ static int guestfs_open_image(const char *path, const struct image *image, bool 
         release(e);
         return -1;
     }
-    e->mounted = true;
     *ret = e;
     return 0;
 }

@@ -10,7 +10,10 @@
 
 #include "base/alloc.h"
 
-enum { FSCK_OUTPUT_MAX = 4096 };
+enum {
+    FSCK_OUTPUT_MAX = 4096,
+    FSCK_OPERATIONAL = 8 /* e2fsck(8): from this status on it could not check */
+};
 
 int fsck_ext4(const char *path, int64_t offset, struct strbuf *notes, struct error *err)
 {
@@ -58,6 +61,12 @@ int fsck_ext4(const char *path, int64_t offset, struct strbuf *notes, struct err
         return 0;
     }
     strbuf_rtrim(&said);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) >= FSCK_OPERATIONAL) {
+        error_set(err, ERR_FAILED, "e2fsck could not check the changed file system: %s",
+                  strbuf_str(&said));
+        return error_hint(err, "if it does not know a feature of the image, install a newer "
+                               "e2fsprogs on the host");
+    }
     error_set(err, ERR_FAILED, "the changed file system does not pass e2fsck: %s",
               strbuf_str(&said));
     return error_hint(err, "the image may have been damaged before: fetch or build it again");

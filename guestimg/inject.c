@@ -224,8 +224,12 @@ int inject(struct inject_job *job, struct inject_result *ret, struct error *err)
     cleanup_close int lock = publish_lock(image.path, err);
     int result = lock < 0 ? -1 : 0;
     if (result == 0) { /* whoever had the lock may have changed it */
+        cleanup_free char *locked = steal(&image.path);
         image_release(&image);
         result = image_open(job->image, &image, err);
+        if (result == 0 && strcmp(image.path, locked) != 0)
+            result = error_set(err, ERR_FAILED, "it leads to `%s` now, and led to `%s` before",
+                               image.path, locked);
     }
     const struct image_engine *engine =
         result == 0 ? engine_choose(&image, job->engine, &ret->why, err) : NULL;

@@ -10,7 +10,7 @@
  *         return -1;
  *     findings_make(&b, &f);
  *     … findings_headline(&f), findings_text(&f, width, false, &out) …
- *     exec_artifact(x, "checkpoint" BUNDLE_SUFFIX, text.data, text.len, err);
+ *     exec_artifact(x, "checkpoint" BUNDLE_SUFFIX, text.data, text.len, ARTIFACT_TOLD, err);
  */
 #ifndef DIAGNOSE_DIAGNOSE_H
 #define DIAGNOSE_DIAGNOSE_H

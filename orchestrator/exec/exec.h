@@ -66,7 +66,7 @@ struct exec {
     unsigned clients; /* a bit of each of container_clients[] that the host is known to have */
     char *guestimg;   /* path of guestimg on the host, once it is there */
     char *image_path; /* what `kata-runtime env` says, once asked */
-    const char *run_folder; /* local folder of this run's artifacts; borrowed; NULL: none */
+    const char *run_folder; /* local folder of this run's artifacts; borrowed */
 };
 
 /* --- for steps -------------------------------------------------------------------------------- */

@@ -136,7 +136,8 @@ void exec_cut_off(struct exec *x, struct proc *p, struct error *err)
         result = proc_kill(p, KILL_GRACE, &unheard);
     cancel_shield_end();
     /* The new connection has no news of it: that it was told to end has to do. */
-    if (result < 0 && !(lost && !transport_is_lost(x->host)))
+    bool told = lost && !transport_is_lost(x->host) && unheard.code == ERR_UNREACHABLE;
+    if (result < 0 && !told)
         error_hint(err, "the command may still run on %s: %s", transport_name(x->host),
                    unheard.message);
 }

@@ -24,8 +24,8 @@ void agent_address_release(struct agent_address *a);
 #define cleanup_agent_address __attribute__((cleanup(agent_address_release)))
 
 /* Read the HTTP answer. It is not trusted: it may name a virtual machine by its number, but neither
- * this host nor "any", and a socket in a folder of Kata's that is named after the sandbox. Anything
- * else is an error that shows it. */
+ * this host (VMADDR_CID_HOST) nor "any", and a socket in a folder of Kata's that is named after the
+ * sandbox. Anything else is an error that shows it. */
 int agent_url_read(const char *answer, size_t len, const char *sandbox, struct agent_address *ret,
                    struct error *err);
 

@@ -29,7 +29,8 @@ static int ctr(struct transport *t, const struct strv *argv, int64_t deadline, s
     const struct command cmd = {.argv = argv, .become = true};
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     if (transport_check(t, &cmd, deadline, "asking containerd for its containers", &r, err) < 0) {
-        if (r.status.code != COMMAND_NOT_FOUND)
+        /* sudo, too, may be what is not there. */
+        if (r.status.code != COMMAND_NOT_FOUND || !strstr(strbuf_str(&r.err), "ctr:"))
             return -1;
         error_set(err, ERR_FAILED, "%s has no `ctr`, which comes with containerd",
                   transport_name(t));

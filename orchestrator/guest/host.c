@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Where the runtime has no virtual machine: commands run on the host itself, as root. */
+#include <signal.h>
+#include <string.h>
+
 #include "base/clock.h"
 #include "guest/way.h"
 
@@ -48,6 +51,17 @@ static void move(struct strbuf *from, struct strbuf *to)
     strbuf_truncate(from, 0);
 }
 
+/* As a shell has it. */
+static int shell_status(const struct exit_status *s)
+{
+    for (int n = 1; *s->signal && n < NSIG; n++) {
+        const char *name = sigabbrev_np(n);
+        if (name && strcmp(name, s->signal) == 0)
+            return 128 + n;
+    }
+    return s->code;
+}
+
 static int host_take(struct guest *g, bool *ret_news, bool *ret_done, struct error *err)
 {
     (void)err;
@@ -55,7 +69,10 @@ static int host_take(struct guest *g, bool *ret_news, bool *ret_done, struct err
     *ret_news = proc_out(p)->len + proc_err(p)->len > 0;
     move(proc_out(p), &g->result.out);
     move(proc_err(p), &g->result.err);
-    *ret_done = proc_ended(p, &g->result.status);
+    struct exit_status status;
+    *ret_done = proc_ended(p, &status);
+    if (*ret_done)
+        g->result.status = (struct exit_status){.code = shell_status(&status)};
     return 0;
 }
 

@@ -50,7 +50,7 @@ static int ended_early(struct proc *p, struct error *err)
     cleanup_strv struct strv argv = STRV_INIT;
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     strv_push_all(&argv, "sh", NULL);
-    const struct command said = {.argv = &argv};
+    const struct command said = {.argv = &argv, .become = true};
     (void)proc_ended(p, &r.status); /* it has */
     strbuf_add(&r.err, strbuf_str(proc_err(p)), proc_err(p)->len);
     return transport_status_error(&said, &r, "asking the sandbox's shim", err);

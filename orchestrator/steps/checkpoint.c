@@ -86,6 +86,29 @@ static int make_folder(struct exec *x, char **ret, size_t *ret_ticket, struct er
     return 0;
 }
 
+/* --- what its client may leave in containerd ----------------------------------------------------
+ */
+
+/* `what`: which container of the run's. */
+static int undo_image(struct exec *x, const char *what, struct error *err)
+{
+    const struct run_container *c = &x->containers[strtoull(what, NULL, 10)];
+    cleanup_strv struct strv argv = STRV_INIT;
+    c->client->forget_checkpoint(c, &argv);
+    const struct command cmd = {.argv = &argv, .become = true};
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    return exec_check_command(x, &cmd, "removing the checkpoint from containerd", &r, err);
+}
+
+/* Of a client that leaves nothing there: a ticket that nobody uses. */
+static size_t guard_image(struct exec *x, const struct run_container *c)
+{
+    if (!c->client->forget_checkpoint)
+        return 0;
+    cleanup_free char *which = xasprintf("%zu", (size_t)(c - x->containers));
+    return undo_push(&x->undo, undo_image, which, "what containerd has of the checkpoint");
+}
+
 /* --- CRIU, which may outlive its caller --------------------------------------------------------
  */
 
@@ -154,6 +177,7 @@ struct attempt {
     struct host_evidence *host_evidence; /* of a hang that is suspected; NULL: none is */
     size_t criu;                         /* ticket of undo_criu */
     size_t images;                       /* … of undo_folder */
+    size_t image;                        /* … of undo_image, where the client may leave one */
     int64_t begun;
     struct run_result result; /* of the timed command */
     struct checkpoint_time time;
@@ -339,17 +363,6 @@ static int failed(struct attempt *a, struct error *err)
                       transport_name(x->host));
 }
 
-static int forget(struct exec *x, const struct run_container *c, struct error *err)
-{
-    if (!c->client->forget_checkpoint)
-        return 0;
-    cleanup_strv struct strv argv = STRV_INIT;
-    c->client->forget_checkpoint(c, &argv);
-    const struct command cmd = {.argv = &argv, .become = true};
-    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    return exec_check_command(x, &cmd, "removing the checkpoint from containerd", &r, err);
-}
-
 /* CRIU's log goes along with the folder, where it is in that one: without a virtual machine. */
 static void move_log(struct checkpoint_watch *w, const char *from, const char *to)
 {
@@ -388,12 +401,21 @@ static int keep_images(struct attempt *a, const struct checkpoint_figures *figur
                        struct error *err)
 {
     const char *host = transport_name(a->x->host);
-    if (!a->container->client->forget_checkpoint || figures->image_bytes > 0)
+    bool may_be = a->container->client->forget_checkpoint;
+    if (may_be)
+        undo_forget(&a->x->undo, a->image);
+    if (!may_be || figures->image_bytes > 0)
         return move_kept(a, err);
     if (exec_note(a->x, err, "the checkpoint stays on %s as an image of containerd, %s%s:...", host,
                   CHECKPOINT_IMAGE_PREFIX, a->container->name) < 0)
         return -1;
     return undo_one(a->x, &a->x->undo, a->images, err); /* the folder, which is empty */
+}
+
+static int drop_image(struct attempt *a, struct error *err)
+{
+    bool may_be = a->container->client->forget_checkpoint;
+    return may_be ? undo_one(a->x, &a->x->undo, a->image, err) : 0;
 }
 
 /* The client has returned well. */
@@ -406,7 +428,7 @@ static int succeeded(struct attempt *a, struct error *err)
     x->checkpoint.folder = xstrdup(a->folder); /* before it may be taken away */
     x->checkpoint.container = (size_t)(c - x->containers);
     if (checkpoint_figures_read(x, c, a->folder, a->watch.guest, a->watch.log, &figures, err) < 0 ||
-        (keeps(a->step) ? keep_images(a, &figures, err) : forget(x, c, err)) < 0)
+        (keeps(a->step) ? keep_images(a, &figures, err) : drop_image(a, err)) < 0)
         return -1;
     if (checkpoint_emit_sample(x, a->step, &figures, err) < 0)
         return -1;
@@ -478,6 +500,7 @@ static int attempt(struct attempt *a, struct error *err)
 {
     struct exec *x = a->x;
     cleanup_proc struct proc *p = NULL;
+    a->image = guard_image(x, a->container);
     a->criu = guard_criu(x, a->container);
     a->begun = clock_now();
     if (proc_start(x->host, &a->cmd, &p, err) < 0)

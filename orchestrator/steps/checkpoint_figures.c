@@ -96,8 +96,14 @@ static int figures_in_guest(struct exec *x, struct guest *guest, const char *fol
                   NULL);
     const struct guest_command cmd = {.argv = &argv};
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    if (guest_check(guest, &cmd, x->deadline, "reading CRIU's figures in the guest", &r, err) < 0)
+    cleanup_error struct error gone = ERROR_INIT; /* as a machine is whose workload has ended */
+    if (guest_check(guest, &cmd, x->deadline, "reading CRIU's figures in the guest", &r, &gone) <
+        0) {
+        if (!error_ends_all(&gone))
+            return exec_note(x, err, "CRIU's own figures are not known: %s", gone.message);
+        error_move(err, &gone);
         return -1;
+    }
     strbuf_add(ret, r.out.data, r.out.len);
     return 0;
 }

@@ -58,7 +58,7 @@ int counter_read(struct exec *x, const struct run_container *c, const char *file
             return 0;
         }
         if (exec_pause(x, POLL_PACE, "the counter", err) < 0)
-            return -1;
+            return err->code == ERR_TIMEOUT ? error_wrap(err, "%s", failure.message) : -1;
     } while (clock_now() < deadline);
     error_move(err, &failure);
     return error_hint(err, "`counter` names a file that the workload writes: a word and a number");

@@ -55,16 +55,20 @@ static void check(const struct plan_step *step, const char *folder, struct diagn
 
 /* --- its folder in the guest ------------------------------------------------------------------ */
 
-/* Run a short command in the guest. */
+/* Run a short command in the guest. *ret_status: its exit status; 0 also where that is not known.
+ */
 static int in_guest(struct exec *x, struct run_container *c, const struct strv *argv,
-                    const char *what, struct error *err)
+                    const char *what, int *ret_status, struct error *err)
 {
     struct guest *g;
+    *ret_status = 0;
     if (step_guest(x, c, x->deadline, &g, err) < 0)
         return -1;
     const struct guest_command cmd = {.argv = argv};
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
-    return guest_check(g, &cmd, x->deadline, what, &r, err);
+    int result = guest_check(g, &cmd, x->deadline, what, &r, err);
+    *ret_status = r.status.code;
+    return result;
 }
 
 /* `place`: which container of the run's, a colon, the folder. A virtual machine goes when its
@@ -76,10 +80,11 @@ static int undo_folder(struct exec *x, const char *place, struct error *err)
     cleanup_strv struct strv argv = STRV_INIT;
     cleanup_error struct error failure = ERROR_INIT;
     bool machine = guest_is_machine(c->runtime), running = false;
+    int status;
     if (machine && c->removed)
         return 0;
     strv_push_all(&argv, "rm", "-rf", "--", folder + 1, NULL);
-    if (in_guest(x, c, &argv, "removing CRIU's folder in the guest", &failure) == 0)
+    if (in_guest(x, c, &argv, "removing CRIU's folder in the guest", &status, &failure) == 0)
         return 0;
     if (machine && client_running(x, c, &running, err) < 0)
         return -1;
@@ -100,13 +105,19 @@ static int make_folder(struct exec *x, const struct plan_step *step, struct run_
                : xasprintf("/tmp/kataloop-%s%s-%d", keep ? "kept-" : "", x->run_id, x->step);
     cleanup_strv struct strv argv = STRV_INIT;
     strv_push_all(&argv, "mkdir", "-m", "0700", "--", folder, NULL);
-    if (in_guest(x, c, &argv, "making CRIU's folder in the guest", err) < 0)
+    cleanup_free char *text = xasprintf("CRIU's folder %s in the guest", folder);
+    cleanup_free char *place = xasprintf("%zu:%s", (size_t)(c - x->containers), folder);
+    /* What has a name of this run's is ours from the start; a named one not before it is made. */
+    bool ours = !keep && !*named;
+    size_t ticket = ours ? undo_push(&x->undo, undo_folder, place, text) : 0;
+    int status;
+    if (in_guest(x, c, &argv, "making CRIU's folder in the guest", &status, err) < 0) {
+        if (ours && status > 0)
+            undo_forget(&x->undo, ticket);
         return error_hint(err, "`folder` must name a new folder, inside one that exists");
-    if (!keep) {
-        cleanup_free char *text = xasprintf("CRIU's folder %s in the guest", folder);
-        cleanup_free char *place = xasprintf("%zu:%s", (size_t)(c - x->containers), folder);
-        undo_push(&x->undo, undo_folder, place, text);
     }
+    if (!keep && !ours)
+        undo_push(&x->undo, undo_folder, place, text);
     *ret = steal(&folder);
     return 0;
 }
@@ -114,7 +125,6 @@ static int make_folder(struct exec *x, const struct plan_step *step, struct run_
 /* --- the dump --------------------------------------------------------------------------------- */
 
 struct dump {
-    struct exec *x;
     struct guest *guest;
     bool done; /* the command has ended */
 };
@@ -180,7 +190,7 @@ static int dump(struct exec *x, const struct plan_step *step, const struct run_c
                 struct guest *g, const char *folder, struct run_result *ret, struct error *err)
 {
     const struct value *args = step->args;
-    struct dump d = {.x = x, .guest = g};
+    struct dump d = {.guest = g};
     cleanup_strv struct strv argv = STRV_INIT;
     strv_push_all(&argv, "sh", "-c", script_criu_dump, "criu_dump kataloop", c->id, folder,
                   value_get_string(args, "log_file"), value_get_string(args, "process"),

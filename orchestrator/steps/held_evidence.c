@@ -12,12 +12,12 @@
 extern const char script_criu_held[], script_checkpoint_look[];
 
 struct held {
-    struct exec *x;
     struct guest *guest;
     const char *container;
     held_over *over;
     void *over_data;
-    bool missed; /* what starts CRIU has ended, and CRIU was not seen */
+    bool missed;          /* what starts CRIU has ended, and CRIU was not seen */
+    struct error failure; /* of `over`. Owned */
 };
 
 /* The place's own script ends by itself once CRIU was there; without one it waits for ever. */
@@ -28,8 +28,8 @@ static int wait_end(struct held *h, struct error *err)
             return -1;
         if (done || !h->over)
             continue;
-        if (h->over(h->over_data, &over, err) < 0)
-            return -1;
+        if (h->over(h->over_data, &over, &h->failure) < 0)
+            return error_set(err, h->failure.code, "%s", h->failure.message);
         h->missed = over;
         if (over)
             return error_set(err, ERR_FAILED, "no CRIU was seen");
@@ -60,11 +60,17 @@ int held_evidence_take(struct exec *x, struct guest *g, const struct diagnose_sp
                        const char *name, held_over *over, void *over_data, struct error *err)
 {
     struct held h = {
-        .x = x, .guest = g, .container = spec->container, .over = over, .over_data = over_data};
+        .guest = g, .container = spec->container, .over = over, .over_data = over_data};
     const struct evidence_place place = {in_guest_of_held, &h};
     cleanup_strbuf struct strbuf text = STRBUF_INIT;
-    if (exec_progress(x, "taking evidence", 0, -1, err) < 0 ||
-        diagnose_take(x->host, &place, spec, deadline_in(TAKE_TIME), &text, err) < 0)
+    if (exec_progress(x, "taking evidence", 0, -1, err) < 0)
+        return -1;
+    int result = diagnose_take(x->host, &place, spec, deadline_in(TAKE_TIME), &text, err);
+    if (h.failure.code != ERR_NONE) { /* which the evidence has as a place that is missing */
+        error_move(err, &h.failure);
+        return -1;
+    }
+    if (result < 0)
         return -1;
     if (h.missed)
         return exec_note(x, err, "no evidence is in %s: no CRIU was seen", name);

@@ -75,6 +75,6 @@ int own_container_wait(struct exec *x, const struct run_container *c, struct err
         if (running)
             return 0;
         if (exec_pause(x, POLL_PACE, "the container's task", err) < 0)
-            return error_hint(err, "does its command end at once?");
+            return err->code == ERR_TIMEOUT ? error_hint(err, "does its command end at once?") : -1;
     }
 }

@@ -118,8 +118,10 @@ static int restore(struct exec *x, struct run_container *c, int64_t *ret_wall, s
     if (exec_stream_quietly(x, &cmd, &r, err) < 0)
         return -1;
     strbuf_rtrim(&r.out);
-    if (r.status.code != 0 || checkpoint_time_parse(strbuf_str(&r.out), &time, err) < 0)
+    if (r.status.code != 0)
         return not_restored(x, c, &client, &r, r.status.code, err);
+    if (checkpoint_time_parse(strbuf_str(&r.out), &time, err) < 0)
+        return -1;
     if (time.status != 0)
         return not_restored(x, c, &client, &r, time.status, err);
     *ret_wall = time.wall;

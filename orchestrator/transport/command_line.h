@@ -6,7 +6,7 @@
 #include "transport/transport.h"
 
 /* Append the whole argument vector. `become`: the program that gives root, or NULL where there is
- * none or none is needed; `shell`: the login shell, a path or, for a shell to expand, "$SHELL". */
+ * none or none is needed; `shell`: path of the login shell, NULL where cmd->login is false. */
 void command_line_add(const struct command *cmd, const char *become, const char *shell,
                       struct strv *ret);
 

@@ -172,8 +172,6 @@ static void make_argv(const struct rsync_job *job, bool folder, const char *shel
     strv_push(argv, "--info=progress2");
     if (job->delete_extra)
         strv_push(argv, "--delete");
-    if (job->dry_run)
-        strv_push(argv, "--dry-run");
     for (size_t i = 0; job->exclude && i < job->exclude->len; i++)
         strv_printf(argv, "--exclude=%s", job->exclude->items[i]);
     if (shell) {
@@ -254,10 +252,9 @@ static void add_stats(struct rsync_stats *to, const struct rsync_stats *more)
 }
 
 /* rsync makes the last folder of a path only; the others are made when it complains. */
-static bool lacks_parent(const struct rsync_job *job, const struct exit_status *status,
-                         const char *said)
+static bool lacks_parent(const struct exit_status *status, const char *said)
 {
-    return !job->dry_run && (status->code == RSYNC_FILE_IO || status->code == RSYNC_BAD_FILES) &&
+    return (status->code == RSYNC_FILE_IO || status->code == RSYNC_BAD_FILES) &&
            strstr(said, "No such file or directory");
 }
 
@@ -279,7 +276,7 @@ static int run_attempts(struct transport *t, struct transport *here, const struc
             return 0;
         if (status.code == RSYNC_VANISHED && !tried_again) {
             tried_again = true; /* an editor's file: it was there a moment ago */
-        } else if (lacks_parent(job, &status, strbuf_str(&talk->said)) && !made_parent) {
+        } else if (lacks_parent(&status, strbuf_str(&talk->said)) && !made_parent) {
             made_parent = true;
             if (make_parent(t, job, folder, deadline, err) < 0)
                 return -1;

@@ -13,7 +13,6 @@ struct rsync_job {
     const struct strv *exclude; /* rsync patterns; NULL: none */
     bool delete_extra; /* remove on the host what is missing here (never what is excluded) */
     bool become;       /* the receiving rsync runs as root */
-    bool dry_run;      /* count what would be sent, and send nothing */
 };
 
 struct rsync_stats {

@@ -2,6 +2,7 @@
  * Settings of a host. */
 #include "transport/ssh_settings.h"
 
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,7 +33,7 @@ static void set_text(char **to, const char *value)
 
 static void add_paths(struct strv *to, const char *words)
 {
-    for (const char *p = words; *p;) {
+    for (const char *p = strcmp(words, "none") == 0 ? "" : words; *p;) {
         size_t len = strcspn(p, " ");
         cleanup_free char *word = xstrndup(p, len);
         if (len > 0)
@@ -66,6 +67,35 @@ static void take_line(struct ssh_settings *s, struct strv *global, const char *k
         set_text(&s->jump, value);
 }
 
+/* `ssh -G` leaves the tokens of paths as they are (ssh_config(5), TOKENS). */
+static void expand_tokens(const struct ssh_settings *s, struct strv *paths)
+{
+    cleanup_free char *home = home_dir();
+    cleanup_free char *port = xasprintf("%d", s->port);
+    const struct passwd *own = getpwuid(getuid());
+    const struct {
+        char token;
+        const char *value;
+    } tokens[] = {{'%', "%"},     {'d', home}, {'h', s->host},
+                  {'r', s->user}, {'p', port}, {'u', own ? own->pw_name : NULL}};
+    for (size_t i = 0; i < paths->len; i++) {
+        cleanup_strbuf struct strbuf path = STRBUF_INIT;
+        for (const char *p = paths->items[i]; *p; p++) {
+            const char *value = NULL;
+            for (size_t j = 0; *p == '%' && !value && j < ARRAY_SIZE(tokens); j++)
+                if (p[1] == tokens[j].token)
+                    value = tokens[j].value;
+            if (value) {
+                strbuf_puts(&path, value);
+                p++;
+            } else {
+                strbuf_putc(&path, *p);
+            }
+        }
+        set_text(&paths->items[i], strbuf_str(&path));
+    }
+}
+
 static void take_lines(struct ssh_settings *s, char *text)
 {
     cleanup_strv struct strv global = STRV_INIT; /* behind the user's, in whatever order they come:
@@ -79,6 +109,8 @@ static void take_lines(struct ssh_settings *s, char *text)
         take_line(s, &global, line, value);
     }
     strv_extend(&s->known_hosts, &global);
+    expand_tokens(s, &s->identities);
+    expand_tokens(s, &s->known_hosts);
 }
 
 /* Of several complaints the first is the cause, those behind it say what came of it. */
@@ -151,8 +183,8 @@ int ssh_settings_read(const struct host_spec *spec, struct ssh_settings *ret, st
         add_defaults(&s);
     }
     if (!s.user) {
-        const char *login = getenv("USER");
-        s.user = xstrdup(login && *login ? login : "root");
+        const struct passwd *own = getpwuid(getuid());
+        s.user = xstrdup(own ? own->pw_name : "root");
     }
     if (spec->identity) { /* first, and the others after it */
         struct strv all = STRV_INIT;

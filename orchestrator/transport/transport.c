@@ -243,6 +243,7 @@ int proc_flush(struct proc *p, int64_t deadline, struct error *err)
     bool news;
     for (;;) {
         uint64_t before = p->transport->activity;
+        tick_where_due(&p, 1);
         if (!p->ended && pump(p, &news, err) < 0)
             return -1;
         if (p->ended || (p->in.len == 0 && !p->transport->sending))

@@ -73,6 +73,11 @@ test_has() {
     done
 }
 
+# What looks like a checkpoint's log in /tmp is seen by every test of this machine: held while there is one
+# that was planted, or none may be.
+hold_tmp() { exec 9</tmp && flock 9; }
+free_tmp() { exec 9<&-; }
+
 # exits NAME STATUS: what the last `run` ended with; its outputs are shown where it is another.
 exits() { ok "$1" test_status "$2"; }
 test_status() {

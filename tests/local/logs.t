@@ -102,6 +102,7 @@ has "its lines are among the run's" "$out" "  criu        Version: 4.1" "  criu 
 # CRIU's logs of this host: in folders of root's, not where somebody's link in /tmp leads.
 mkdir -p left/work
 printf '(00.000100) Error (criu/x.c:1): left behind\n' >left/work/criu-dump.log
+hold_tmp
 ln -s "$PWD/left" "/tmp/criu-checkpoint-link-$$"
 run "$kataloop" logs
 rm "/tmp/criu-checkpoint-link-$$"
@@ -109,6 +110,7 @@ ok "a link in /tmp is not followed" not grep -q "left behind" <<<"$out"
 mv left "/tmp/criu-checkpoint-$$"
 run "$kataloop" logs
 rm -r "/tmp/criu-checkpoint-$$"
+free_tmp
 has "what a checkpoint has left is read" "$out" "left behind (criu/x.c:1)"
 
 # A journal that has nothing; nor has CRIU, whatever others have left in /tmp.

@@ -97,6 +97,7 @@ data 0"
     # What a dump has left, in a folder of root's; not where somebody's link leads.
     mkdir -p "$scratch/left/work"
     echo x >"$scratch/left/work/criu-dump.log"
+    hold_tmp
     ln -s "$scratch/left" "/tmp/criu-checkpoint-$id"
     run "${sh[@]}" "$look" "$id" 0
     is "$name: a link in /tmp is not followed" "$out" "criu 0
@@ -105,6 +106,7 @@ data 0"
     mv "$scratch/left" "/tmp/criu-checkpoint-$id"
     run "${sh[@]}" "$look" "$id" 0
     rm -r "/tmp/criu-checkpoint-$id"
+    free_tmp
     is "$name: the log that a dump has left is found" "$out" "criu 0
 log 0 /tmp/criu-checkpoint-$id/work/criu-dump.log
 data 0"

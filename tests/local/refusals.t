@@ -282,7 +282,9 @@ esac
 SH
 chmod +x "$scratch/bin/journalctl"
 export PATH=$scratch/bin:$PATH
+hold_tmp
 run "$kataloop" logs latest
+free_tmp
 exits "a run without a line" 0
 has "is said, and why" "$err" "kataloop: not read: the journal of here: No journal files were found." \
     "kataloop: no lines in the time of run 2"

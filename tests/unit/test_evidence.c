@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
@@ -490,6 +491,9 @@ static void the_youngest_log_of_a_container_is_the_first(void **state)
     cleanup_free char *id = xasprintf("0123456789abcdef-%d", (int)getpid());
     cleanup_error struct error err = ERROR_INIT;
     char *folders[FOLDERS];
+    /* As hold_tmp() of tests/e2e/lib.sh. */
+    cleanup_close int held = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(flock(held, LOCK_EX), 0);
     for (int i = 0; i < FOLDERS; i++) {
         folders[i] = xasprintf("/tmp/criu-checkpoint-%d-%s", i, id);
         cleanup_free char *work = path_join(folders[i], "work");

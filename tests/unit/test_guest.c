@@ -695,6 +695,8 @@ static void without_a_machine_commands_run_on_the_host(void **state)
     assert_string_equal(strbuf_str(&r.out), "in");
     assert_string_equal(strbuf_str(&r.err), "err\n");
     assert_int_equal(r.status.code, 3);
+    shell(g, (struct guest_command){0}, "kill -KILL $$", &r);
+    assert_int_equal(r.status.code, 137);
     live(g);
     /* Time enough to say it, however busy this machine is. */
     assert_int_equal(try_shell(g, (struct guest_command){0}, "echo before; sleep 60",

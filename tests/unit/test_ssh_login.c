@@ -186,6 +186,24 @@ static void ed25519_and_ecdsa_keys_log_in(void **state)
     }
 }
 
+/* ssh gives them as they stand in its configuration. */
+static void tokens_of_paths_are_replaced(void **state)
+{
+    (void)state;
+    NEEDS_SSHD();
+    cleanup_free char *config = in_place(&place, "with-tokens");
+    cleanup_free char *key = in_place(&place, "127.0.0.1%.key");
+    cleanup_free char *text =
+        xasprintf("Host main\n HostName 127.0.0.1\n Port %d\nHost *\n IdentityAgent none\n"
+                  " IdentityFile %s/%%h%%%%.key\n UserKnownHostsFile %s/known\n"
+                  " GlobalKnownHostsFile none\n",
+                  place.main.port, place.folder, place.folder);
+    write_text(config, text);
+    assert_int_equal(symlink("ed25519", key), 0);
+    reaches((struct host_spec){.ssh_config = config});
+    assert_int_equal(unlink(key), 0);
+}
+
 /* A configuration with one identity and nothing else to log in with. */
 static char *config_with(const char *identity, const char *agent)
 {
@@ -912,6 +930,7 @@ int main(void)
         TEST(a_broken_ssh_config_is_a_usage_error),
         TEST(a_known_hosts_of_the_workflow_file_replaces_the_users),
         TEST(ed25519_and_ecdsa_keys_log_in),
+        TEST(tokens_of_paths_are_replaced),
         TEST(an_rsa_key_logs_in_or_it_is_said_why_not),
         TEST(a_key_the_server_does_not_want_is_named),
         TEST(no_key_at_all_is_said),
