@@ -228,7 +228,8 @@ int inject(struct inject_job *job, struct inject_result *ret, struct error *err)
         image_release(&image);
         result = image_open(job->image, &image, err);
         if (result == 0 && strcmp(image.path, locked) != 0)
-            result = error_set(err, ERR_FAILED, "it leads to `%s` now, and led to `%s` before",
+            result = error_set(err, ERR_FAILED,
+                               "it leads to `%s` now, not to `%s` any more: nothing was changed",
                                image.path, locked);
     }
     const struct image_engine *engine =

@@ -6,11 +6,10 @@
 #include "doctor/doctor.h"
 
 enum check_needs {
-    NEEDS_HOST = 1 << 0, /* unknown where the host could not be reached */
-    NEEDS_ROOT = 1 << 1, /* unknown where commands cannot be run as root there */
-    OF_CONTAINERD =
-        1 << 2,       /* not asked where the workflow at hand has nothing to do with containers */
-    OF_KATA = 1 << 3, /* …or where none of them is Kata's */
+    NEEDS_HOST = 1 << 0,    /* unknown where the host could not be reached */
+    NEEDS_ROOT = 1 << 1,    /* unknown where commands cannot be run as root there */
+    OF_CONTAINERD = 1 << 2, /* not asked where the workflow at hand is about no containers, … */
+    OF_KATA = 1 << 3,       /* … or where none of them is Kata's */
 };
 
 struct check {

@@ -29,8 +29,7 @@ static int ctr(struct transport *t, const struct strv *argv, int64_t deadline, s
     const struct command cmd = {.argv = argv, .become = true};
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     if (transport_check(t, &cmd, deadline, "asking containerd for its containers", &r, err) < 0) {
-        /* sudo, too, may be what is not there. */
-        if (r.status.code != COMMAND_NOT_FOUND || !strstr(strbuf_str(&r.err), "ctr:"))
+        if (r.status.code != COMMAND_NOT_FOUND || strstr(strbuf_str(&r.err), "sudo:"))
             return -1;
         error_set(err, ERR_FAILED, "%s has no `ctr`, which comes with containerd",
                   transport_name(t));

@@ -543,8 +543,8 @@ static int run(struct exec *x, const struct plan_step *step, bool *ret_changed, 
 const struct step_kind step_checkpoint = {
     .name = "checkpoint",
     .help = "checkpoint the container that runs, timed on the host",
-    .flags = STEP_CONTAINERD | STEP_MEASURED |
-             STEP_TELLS, /* CRIU's log where that is asked for, and findings */
+    /* It tells CRIU's log where that is asked for, and findings. */
+    .flags = STEP_CONTAINERD | STEP_MEASURED | STEP_TELLS,
     .timeout = 180 * NSEC_PER_SEC,
     .fields = fields,
     .describe = describe,

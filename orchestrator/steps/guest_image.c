@@ -104,7 +104,7 @@ int guest_image_run(struct exec *x, const struct strv *arguments, const char *wh
         json_decref(answer);
         return -1;
     }
-    if (r.status.code == 127 && strstr(strbuf_str(&r.err), "guestimg")) { /* not sudo */
+    if (r.status.code == 127 && !strstr(strbuf_str(&r.err), "sudo:")) {
         error_set(err, ERR_FAILED, "guestimg is neither beside this program nor on %s",
                   transport_name(x->host));
         return error_hint(err, "build it (`make`), or install it on the host");

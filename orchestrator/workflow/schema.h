@@ -33,8 +33,7 @@ enum field_flags {
     FIELD_REQUIRED = 1 << 0,
     FIELD_PRIMARY = 1 << 1, /* what a bare scalar or list stands for: `restart: containerd` */
     FIELD_PLAIN = 1 << 2,   /* no variables are replaced in it or below: one there is a problem */
-    FIELD_FILLED =
-        1 << 3, /* "" does not count as a value, nor do no steps; of a list: as an element */
+    FIELD_FILLED = 1 << 3,  /* "" is no value, nor are no steps; of a list: no element */
 };
 
 struct field {
