@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * watch: the workflow again on every save, over one connection. */
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -90,14 +89,7 @@ static int reload(struct invocation *inv, struct session *s, struct transport **
     return 0;
 }
 
-/* Behind a pipe whose reader has gone (`| head`) every further run would fail of that. */
-static bool reader_is_gone(void)
-{
-    struct pollfd out = {.fd = STDOUT_FILENO};
-    return poll(&out, 1, 0) > 0 && out.revents & POLLERR;
-}
-
-/* A run that fails is no end, one that was stopped is, or that nobody reads of. */
+/* A run that fails is no end, one that was stopped is. */
 static int run_once(struct invocation *inv, const struct session *s, struct store *store,
                     struct transport **host, struct error *err)
 {
@@ -106,7 +98,7 @@ static int run_once(struct invocation *inv, const struct session *s, struct stor
     bool told = false;
     if (round_run(s, store, &how, host, &told, &failure) == 0)
         return 0;
-    if (failure.code == ERR_INTERRUPTED || reader_is_gone()) {
+    if (failure.code == ERR_INTERRUPTED) {
         inv->told = told;
         error_move(err, &failure);
         return -1;

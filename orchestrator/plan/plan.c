@@ -285,10 +285,10 @@ static int choose(struct plan *p, const char *name, struct error *err)
 
 static int conclude(const struct plan *p, struct diagnostics *problems, struct error *err)
 {
+    diagnostics_sort(problems);
     size_t n = problems->len + problems->dropped;
     if (n == 0)
         return 0;
-    diagnostics_sort(problems);
     return error_set(err, ERR_USAGE, "%zu problem%s in `%s`", n, n == 1 ? "" : "s", p->file->path);
 }
 

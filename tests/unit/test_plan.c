@@ -189,6 +189,7 @@ static void has_problem(const char *message)
     assert_int_equal(err.code, ERR_USAGE);
     assert_int_equal(problems.len, 1);
     assert_string_equal(problems.items[0].message, message);
+    assert_string_equal(err.message, "1 problem in `f.yaml`");
 }
 
 static void a_value_is_checked_once_it_is_known(void **state)
