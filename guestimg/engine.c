@@ -45,6 +45,24 @@ int engine_no_room(const struct image_put *put, int64_t free_bytes, struct error
                            "ROOT_FREE_SPACE)");
 }
 
+const struct image_engine *engine_reader(const struct image *image)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(engines); i++) {
+        cleanup_strbuf struct strbuf unheard = STRBUF_INIT;
+        if (engines[i]->fast && engines[i]->usable(image, &unheard))
+            return engines[i];
+    }
+    return NULL;
+}
+
+const struct image_engine *engine_reader_once_unmounted(const struct image *image)
+{
+    struct image unmounted = *image; /* its strings stay the other's */
+    unmounted.clean = true;
+    unmounted.journal_dirty = false;
+    return engine_reader(&unmounted);
+}
+
 const struct image_engine *engine_choose(const struct image *image, const char *name,
                                          struct strbuf *why, struct error *err)
 {

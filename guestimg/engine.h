@@ -37,7 +37,7 @@ struct image_put {
 
 struct image_engine {
     const char *name;
-    /* Opening costs next to nothing: the image itself may be asked before it is copied. */
+    /* Opening costs next to nothing: it reads for the others too, what they would need long for. */
     bool fast;
     /* Can it work on this image, safely? `why`: the reason, either way. */
     bool (*usable)(const struct image *image, struct strbuf *why);
@@ -62,6 +62,10 @@ struct image_engine {
 
 /* The error of a file that is larger than what is free in the image. Returns -1. */
 int engine_no_room(const struct image_put *put, int64_t free_bytes, struct error *err);
+/* The fast engine that can read an image as it is, whichever changes it. NULL: none can. */
+const struct image_engine *engine_reader(const struct image *image);
+/* The same, once another engine has mounted it and unmounted it again. */
+const struct image_engine *engine_reader_once_unmounted(const struct image *image);
 /* The engine of a name, or for "auto" the first that is usable. `why` gets the reason. NULL with
  * err. */
 const struct image_engine *engine_choose(const struct image *image, const char *name,

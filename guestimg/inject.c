@@ -153,15 +153,15 @@ static int read_back_differs(struct error *err)
     return error_hint(err, "is somebody else changing a file that is to be put in?");
 }
 
-/* With a fast engine they are read back later, from the file that was closed. */
+/* Put all files in; read them back at once where nobody can later. */
 static int put_all(const struct image_engine *engine, void *open, const struct inject_job *job,
-                   struct error *err)
+                   bool read_back, struct error *err)
 {
     for (size_t i = 0; i < job->n_puts; i++)
         if (engine->put(open, &job->puts[i], err) < 0)
             return -1;
-    bool same = engine->fast;
-    if (!same && compare(engine, open, job, &same, err) < 0)
+    bool same = true;
+    if (read_back && compare(engine, open, job, &same, err) < 0)
         return -1;
     return same ? 0 : read_back_differs(err);
 }
@@ -171,20 +171,21 @@ static int change_copy(const struct image_engine *engine, const char *copy,
                        const struct image *image, const struct inject_job *job,
                        struct strbuf *notes, bool *ret_same, struct error *err)
 {
+    const struct image_engine *reader = engine_reader_once_unmounted(image);
     void *open = NULL;
     *ret_same = false;
     if (engine->open(copy, image, true, notes, &open, err) < 0)
         return -1;
-    int result = engine->fast ? 0 : compare(engine, open, job, ret_same, err);
+    int result = engine_reader(image) ? 0 : compare(engine, open, job, ret_same, err);
     if (result == 0 && !*ret_same)
-        result = put_all(engine, open, job, err);
+        result = put_all(engine, open, job, !reader, err);
     cleanup_error struct error unheard = ERROR_INIT;
     if (engine->close(open, result == 0 && !*ret_same, result == 0 ? err : &unheard) < 0)
         result = -1;
-    if (result < 0 || *ret_same || !engine->fast)
+    if (result < 0 || *ret_same || !reader)
         return result;
     bool same = false;
-    if (compare_file(engine, copy, image, job, notes, &same, err) < 0)
+    if (compare_file(reader, copy, image, job, notes, &same, err) < 0)
         return -1;
     return same ? 0 : read_back_differs(err);
 }
@@ -193,7 +194,8 @@ static int inject_locked(const struct image_engine *engine, const struct image *
                          struct inject_job *job, struct inject_result *ret, struct error *err)
 {
     bool same = false;
-    if (engine->fast && compare_file(engine, image->path, image, job, &ret->notes, &same, err) < 0)
+    const struct image_engine *reader = engine_reader(image);
+    if (reader && compare_file(reader, image->path, image, job, &ret->notes, &same, err) < 0)
         return -1;
     if (same)
         return 0;

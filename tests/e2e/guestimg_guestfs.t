@@ -43,6 +43,8 @@ run "$guestimg" inject "$image" --engine guestfs --json --put "$scratch/agent:/u
 exits "the same again" 0
 is "changes nothing" "$(json changed) $(stat -c %i "$image")" "false $inode"
 is "and leaves nothing behind" "$(beside "$image" | wc -l)" 1
+run env LIBGUESTFS_PATH=/nonexistent "$guestimg" inject "$image" --engine guestfs --put "$scratch/agent:/usr/bin/kata-agent"
+exits "which needs no appliance to be known" 0
 
 # What the fast engine wrote, as libguestfs reads it.
 head -c 200000 /dev/urandom >"$scratch/agent"
@@ -61,6 +63,35 @@ printf 'label: dos\n\nt1 : start=%d, size=%d, type=83\nt3 : start=%d, size=%d, t
     sfdisk -q --no-reread --no-tell-kernel --wipe never --label dos "$turned"
 "$guestimg" cat "$turned" /usr/bin/kata-agent --engine guestfs >"$scratch/read"
 is "the root, the first of the table, is found where another lies before it" "$(sum "$scratch/read")" "$(sum "$scratch/agent")"
+
+# A file system that nothing else here can read: what is in it is read back in the appliance.
+xfs=$scratch/images/xfs.img
+echo 'old agent' >"$scratch/old"
+cat >"$scratch/tree" <<TREE
+/nothing
+0 0
+d--755 0 0
+usr d--755 0 0
+bin d--755 0 0
+kata-agent ---711 3 4 $scratch/old
+\$
+\$
+\$
+TREE
+truncate -s 320M "$xfs"
+PATH=$PATH:/usr/sbin:/sbin
+mkfs.xfs -q -p "$scratch/tree" "$xfs"
+run "$guestimg" inject "$xfs" --json --put "$scratch/agent:/usr/bin/kata-agent" --put "$scratch/small:/opt/new/small"
+exits "an xfs takes files" 0
+is "by libguestfs" "$(json engine) $(json changed)" "guestfs true"
+has "as they were read back" "$out" "$(sum "$scratch/agent")" "$(sum "$scratch/small")"
+ok "xfs_repair finds nothing" xfs_repair -n "$xfs"
+# attributes_in_xfs PATH: "mode uid gid size".
+attributes_in_xfs() {
+    xfs_db -r -c "path $1" -c "print core.mode core.uid core.gid core.size" "$xfs" | sed 's/.* = //' | paste -sd ' '
+}
+is "who owned the old one stays" "$(attributes_in_xfs /usr/bin/kata-agent)" "0100711 3 4 200000"
+is "a new file is 0755 of root" "$(attributes_in_xfs /opt/new/small)" "0100755 0 0 6"
 
 head -c 20000000 /dev/zero >"$scratch/agent"
 before=$(sum "$image")
