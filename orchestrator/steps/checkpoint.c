@@ -89,12 +89,19 @@ static int make_folder(struct exec *x, char **ret, size_t *ret_ticket, struct er
 /* --- what its client may leave in containerd ----------------------------------------------------
  */
 
+/* How the name of a container's begins. */
+static char *image_start(const struct run_container *c)
+{
+    return xasprintf("%s:", c->name);
+}
+
 /* `what`: which container of the run's. */
 static int undo_image(struct exec *x, const char *what, struct error *err)
 {
     const struct run_container *c = &x->containers[strtoull(what, NULL, 10)];
     cleanup_strv struct strv argv = STRV_INIT;
-    c->client->forget_checkpoint(c, &argv);
+    cleanup_free char *start = image_start(c);
+    c->client->forget_checkpoints(c->space, start, &argv);
     const struct command cmd = {.argv = &argv, .become = true};
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     return exec_check_command(x, &cmd, "removing the checkpoint from containerd", &r, err);
@@ -103,7 +110,7 @@ static int undo_image(struct exec *x, const char *what, struct error *err)
 /* Of a client that leaves nothing there: a ticket that nobody uses. */
 static size_t guard_image(struct exec *x, const struct run_container *c)
 {
-    if (!c->client->forget_checkpoint)
+    if (!c->client->forget_checkpoints)
         return 0;
     cleanup_free char *which = xasprintf("%zu", (size_t)(c - x->containers));
     return undo_push(&x->undo, undo_image, which, "what containerd has of the checkpoint");
@@ -375,11 +382,16 @@ static void move_log(struct checkpoint_watch *w, const char *from, const char *t
     w->log = log;
 }
 
-/* Give what is to stay a name that is not looked for among leftovers. */
-static int move_kept(struct attempt *a, struct error *err)
+/* What is to stay gets a name that is not looked for among leftovers. */
+static char *kept_name(const struct exec *x)
+{
+    return xasprintf("kataloop-kept-%s-%d", x->run_id, x->step);
+}
+
+static int keep_folder(struct attempt *a, struct error *err)
 {
     struct exec *x = a->x;
-    cleanup_free char *kept = xasprintf("/var/tmp/kataloop-kept-%s-%d", x->run_id, x->step);
+    cleanup_free char *name = kept_name(x), *kept = xasprintf("/var/tmp/%s", name);
     cleanup_strv struct strv argv = STRV_INIT;
     strv_push_all(&argv, "mv", "-T", "--", a->folder, kept, NULL);
     const struct command cmd = {.argv = &argv, .become = true};
@@ -395,26 +407,39 @@ static int move_kept(struct attempt *a, struct error *err)
     return exec_note(x, err, "the images stay in %s on %s", a->folder, transport_name(x->host));
 }
 
-/* By a client that may make an image of containerd of them, where no images are in the folder, it
- * has. */
-static int keep_images(struct attempt *a, const struct checkpoint_figures *figures,
-                       struct error *err)
+static int keep_image(struct attempt *a, struct error *err)
 {
-    const char *host = transport_name(a->x->host);
-    bool may_be = a->container->client->forget_checkpoint;
+    struct exec *x = a->x;
+    const struct run_container *c = a->container;
+    cleanup_free char *start = image_start(c), *name = kept_name(x);
+    cleanup_strv struct strv argv = STRV_INIT;
+    c->client->keep_checkpoints(c->space, start, name, &argv);
+    const struct command cmd = {.argv = &argv, .become = true};
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    if (exec_check_command(x, &cmd, "keeping the checkpoint in containerd", &r, err) < 0)
+        return -1;
+    strbuf_rtrim(&r.out);
+    if (exec_note(x, err, "the checkpoint stays on %s as an image of containerd, %s",
+                  transport_name(x->host), strbuf_str(&r.out)) < 0)
+        return -1;
+    undo_forget(&x->undo, a->image);
+    return undo_one(x, &x->undo, a->images, err); /* the folder, which is empty */
+}
+
+/* Where no images are in the folder, a client that may make an image of containerd of them has. */
+static int keep(struct attempt *a, const struct checkpoint_figures *figures, struct error *err)
+{
+    bool may_be = a->container->client->keep_checkpoints;
+    if (may_be && figures->image_bytes == 0)
+        return keep_image(a, err);
     if (may_be)
         undo_forget(&a->x->undo, a->image);
-    if (!may_be || figures->image_bytes > 0)
-        return move_kept(a, err);
-    if (exec_note(a->x, err, "the checkpoint stays on %s as an image of containerd, %s%s:...", host,
-                  CHECKPOINT_IMAGE_PREFIX, a->container->name) < 0)
-        return -1;
-    return undo_one(a->x, &a->x->undo, a->images, err); /* the folder, which is empty */
+    return keep_folder(a, err);
 }
 
 static int drop_image(struct attempt *a, struct error *err)
 {
-    bool may_be = a->container->client->forget_checkpoint;
+    bool may_be = a->container->client->forget_checkpoints;
     return may_be ? undo_one(a->x, &a->x->undo, a->image, err) : 0;
 }
 
@@ -428,7 +453,7 @@ static int succeeded(struct attempt *a, struct error *err)
     x->checkpoint.folder = xstrdup(a->folder); /* before it may be taken away */
     x->checkpoint.container = (size_t)(c - x->containers);
     if (checkpoint_figures_read(x, c, a->folder, a->watch.guest, a->watch.log, &figures, err) < 0 ||
-        (keeps(a->step) ? keep_images(a, &figures, err) : drop_image(a, err)) < 0)
+        (keeps(a->step) ? keep(a, &figures, err) : drop_image(a, err)) < 0)
         return -1;
     if (checkpoint_emit_sample(x, a->step, &figures, err) < 0)
         return -1;

@@ -29,8 +29,12 @@ struct container_client {
     void (*state)(const struct run_container *c, struct strv *ret);
     void (*checkpoint)(const struct run_container *c, const struct checkpoint_spec *spec,
                        struct strv *ret);
-    /* Take away what a checkpoint leaves in containerd; NULL: nothing is left. */
-    void (*forget_checkpoint)(const struct run_container *c, struct strv *ret);
+    /* Take away what checkpoints leave in containerd of containers whose names begin with `start`,
+     * and print what that was, a line each; NULL: nothing is left. */
+    void (*forget_checkpoints)(const char *space, const char *start, struct strv *ret);
+    /* Give that the name `name` of a container instead, and print what it is called then. */
+    void (*keep_checkpoints)(const char *space, const char *start, const char *name,
+                             struct strv *ret);
     /* Let a paused task go on; fails where it is not paused. */
     void (*resume)(const struct run_container *c, struct strv *ret);
     /* Stop and remove it, whatever its state; fine where it is gone. */
@@ -40,10 +44,6 @@ struct container_client {
     /* Print the names of containerd's namespaces, a line each. */
     void (*list_namespaces)(struct strv *ret);
 };
-
-/* How containerd calls the image that a checkpoint becomes: this, the task's name, ":" and the time
- * (its client's Task.Checkpoint). */
-#define CHECKPOINT_IMAGE_PREFIX "containerd.io/checkpoint/"
 
 /* Of a shell: print the state of the task "$2" of namespace "$1", in lower case, as containerd has
  * it; nothing where there is no such task. */

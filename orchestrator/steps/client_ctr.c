@@ -47,14 +47,28 @@ static void checkpoint(const struct run_container *c, const struct checkpoint_sp
 }
 
 /* With a runtime that takes no image path the checkpoint becomes an image of containerd, called
- * after the task. */
-static void forget_checkpoint(const struct run_container *c, struct strv *ret)
+ * after the task (its client's Task.Checkpoint). Of a shell: for each ($i) whose task's name begins
+ * with "$2", in namespace "$1". */
+#define IMAGES "containerd.io/checkpoint/"
+#define FOR_EACH_IMAGE                                                                             \
+    "found=$(ctr --namespace \"$1\" images ls -q) || exit; "                                       \
+    "for i in $(printf '%s\\n' \"$found\" | awk -v n=\"" IMAGES "$2\" 'index($0, n) == 1'); do "
+
+static void forget_checkpoints(const char *space, const char *start, struct strv *ret)
 {
     strv_push_all(ret, "sh", "-c",
-                  "for i in $(ctr --namespace \"$1\" images ls -q | "
-                  "awk -v n=\"" CHECKPOINT_IMAGE_PREFIX "$2:\" 'index($0, n) == 1'); do "
-                  "ctr --namespace \"$1\" images rm \"$i\"; done",
-                  "sh", c->space, c->name, NULL);
+                  FOR_EACH_IMAGE "ctr --namespace \"$1\" images rm \"$i\" || exit; done", "sh",
+                  space, start, NULL);
+}
+
+static void keep_checkpoints(const char *space, const char *start, const char *name,
+                             struct strv *ret)
+{
+    strv_push_all(ret, "sh", "-c",
+                  FOR_EACH_IMAGE "ctr --namespace \"$1\" images tag \"$i\" \"" IMAGES
+                                 "$3:${i##*:}\" && "
+                                 "ctr --namespace \"$1\" images rm \"$i\" >/dev/null || exit; done",
+                  "sh", space, start, name, NULL);
 }
 
 static void resume(const struct run_container *c, struct strv *ret)
@@ -89,7 +103,8 @@ const struct container_client client_ctr = {
     .read_file = read_file,
     .state = state,
     .checkpoint = checkpoint,
-    .forget_checkpoint = forget_checkpoint,
+    .forget_checkpoints = forget_checkpoints,
+    .keep_checkpoints = keep_checkpoints,
     .resume = resume,
     .remove = remove_container,
     .list = list,

@@ -76,6 +76,23 @@ static int remove_containers(struct exec *x, const struct container_client *clie
     return 0;
 }
 
+/* What checkpoints of its containers have become in containerd, where a client has such a thing. */
+static int remove_checkpoints(struct exec *x, const struct container_client *client, char *space,
+                              const char *run_id, bool *found, struct error *err)
+{
+    bool ok;
+    if (!client->forget_checkpoints)
+        return 0;
+    cleanup_free char *start = xasprintf("kataloop-%s-", run_id);
+    cleanup_strv struct strv argv = STRV_INIT;
+    cleanup_run_result struct run_result r = RUN_RESULT_INIT;
+    client->forget_checkpoints(space, start, &argv);
+    if (try(x, &argv, &r, &ok, err) < 0)
+        return -1;
+    *found = *found || r.out.len > 0;
+    return ok ? 0 : absent(x, client->name, &argv, &r, err);
+}
+
 /* containerd's namespaces, a line each; none where the host has no client. The last client is asked
  * first: ctr, which starts fastest. */
 static int list_namespaces(struct exec *x, struct run_result *ret, struct error *err)
@@ -98,7 +115,8 @@ static int list_namespaces(struct exec *x, struct run_result *ret, struct error 
 }
 
 /* In whatever namespace a workflow put them. */
-static int remove_all_containers(struct exec *x, const char *run_id, bool *found, struct error *err)
+static int remove_from_containerd(struct exec *x, const char *run_id, bool *found,
+                                  struct error *err)
 {
     cleanup_run_result struct run_result r = RUN_RESULT_INIT;
     if (list_namespaces(x, &r, err) < 0)
@@ -106,7 +124,8 @@ static int remove_all_containers(struct exec *x, const char *run_id, bool *found
     char *rest = r.out.data;
     for (char *space; rest && (space = strsep(&rest, "\n"));)
         for (size_t i = 0; *space && container_clients[i]; i++)
-            if (remove_containers(x, container_clients[i], space, run_id, found, err) < 0)
+            if (remove_containers(x, container_clients[i], space, run_id, found, err) < 0 ||
+                remove_checkpoints(x, container_clients[i], space, run_id, found, err) < 0)
                 return -1;
     return 0;
 }
@@ -132,7 +151,7 @@ int leftovers_remove(struct exec *x, const char *run_id, bool *ret_found, struct
     *ret_found = false;
     if (!is_run_id(run_id))
         return error_set(err, ERR_FAILED, "`%s` is not a run's id", run_id);
-    if (remove_all_containers(x, run_id, ret_found, err) < 0)
+    if (remove_from_containerd(x, run_id, ret_found, err) < 0)
         return -1;
     return remove_folders(x, run_id, ret_found, err);
 }

@@ -34,7 +34,7 @@ steps_of() {
     inject) workflow "inject: {image: guest, files: [{from: $there/tool, to: /bin/tool}]}" ;;
     restart) workflow 'restart: containerd' ;;
     container) workflow 'container: {image: busybox, client: nerdctl}' ;;
-    namespace) workflow 'container: {image: busybox, client: ctr, namespace: elsewhere}' 'run: sleep 4003 & wait' ;;
+    namespace) workflow 'container: {image: busybox, client: ctr, namespace: elsewhere}' 'checkpoint: {stall_after: 60s}' ;;
     checkpoint) workflow "$container" 'checkpoint: {stall_after: 60s}' ;;
     evidence) workflow "$container" 'checkpoint: {stall_after: 5s}' ;;
     restore)
@@ -62,13 +62,13 @@ middle_of() {
     inject) shows="ls $there/guest.img.guestimg-*" ;;
     restart) shows="pgrep -xf '/bin/sleep 4000'" ;;
     container) shows='pgrep -f "^nerdctl.* run " && pgrep -x containerd-shim' ;;
-    checkpoint) shows='pgrep -x criu' ;;
+    checkpoint | namespace) shows='pgrep -x criu' ;;
     # CRIU is held, so that nothing moves.
     evidence) shows="pkill -STOP -x criu; pgrep -f 'mar[k]=.1 space=.2 id='" ;;
     restore) shows="pgrep -f '^nerdctl.* start '" ;;
     criu) shows='pkill -STOP -x criu' ;; # it would be done in a moment
     guest) shows="pgrep -xf 'sleep 4002'" ;;
-    namespace | run) shows="pgrep -xf 'sleep 4003'" ;;
+    run) shows="pgrep -xf 'sleep 4003'" ;;
     esac
     wait_on_host 120 sh -c "$shows"
 }
@@ -82,6 +82,7 @@ pgrep -a '^(rsync|nerdctl|criu|guestimg|qemu-system.*|containerd-shim.*)\$'
 pgrep -axf 'sleep 400[123]'
 ctr containers ls -q
 ctr -n elsewhere containers ls -q
+for space in default elsewhere; do ctr -n \$space images ls -q; done | grep '^containerd.io/checkpoint/'
 ls -d /var/tmp/kataloop-* /tmp/kataloop-* /tmp/criu-checkpoint-*
 find $there -name '.*'
 find $there -name "guest.img.guestimg-*" -o -name "guest.img.kept-*"
@@ -165,8 +166,9 @@ for kind in container namespace checkpoint; do
     begin "$kind"
     kill -KILL "$pid"
     ended
-    on_host pkill -xf 'sleep 4003'
     exits "a death in $kind: no time for anything" 137
+    [ "$kind" != namespace ] || ok "a death in $kind: its client goes on, to its end" \
+        wait_on_host 60 sh -c 'ctr -n elsewhere images ls -q | grep ^containerd.io/checkpoint/'
     workflow 'run: "true"'
     if [ "$kind" = container ]; then
         on_host systemctl stop containerd

@@ -17,9 +17,10 @@ YAML
 
 run "$kataloop" run kept
 exits "basic-checkpoint" 0
-image=$(sed -n 's/.* the checkpoint stays on lab as an image of containerd, \(.*\):\.\.\.$/\1/p' <<<"$out")
-ok "its checkpoint is there, where that is asked for" test -n "$image"
-ok "in containerd's store" on_host sh -c "name=\$(ctr images ls -q | grep '^$image:') && ctr images rm \$name"
+image=$(sed -n 's/.* the checkpoint stays on lab as an image of containerd, \(.*\)$/\1/p' <<<"$out")
+has "its checkpoint is there, where that is asked for" "$image" containerd.io/checkpoint/kataloop-kept-
+is "in containerd's store, and no other of it" "$(on_host sh -c 'ctr images ls -q | grep ^containerd.io/checkpoint/')" "$image"
+on_host ctr images rm "$image" >/dev/null
 
 run "$kataloop" run monitor
 exits "monitor-criu" 0
