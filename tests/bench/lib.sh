@@ -6,6 +6,8 @@
 #             ">=0.9" and holds for the ratio of the medians, variant over baseline; with no baseline
 #             it holds for the median itself; empty: none
 #   notes     lines for the report, or empty
+#   clock     "instructions": it times what happens inside of the lab, and wants one with that clock
+#             (LAB_CLOCK in tests/lab/README.md); else empty
 #   prepare   once; nothing in it is timed
 #   measure VARIANT   one measurement: calls `sample FIGURE VALUE`
 # shellcheck disable=SC1091,SC2034,SC2154 # used by those who source it, or set by them
@@ -14,6 +16,7 @@ bench=$top/$BUILD/tests/bench
 use_lab
 on_lab=(ssh -F "$LAB_SSH_CONFIG" kata-lab)
 notes=''
+clock=''
 
 # sample FIGURE VALUE: kept for the round and variant that run.
 sample() {

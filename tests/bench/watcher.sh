@@ -7,6 +7,9 @@
 title="A checkpoint that is watched"
 variants=("not watched" "watched")
 figures=("wall|checkpoint, s|not watched|watched|<=1.02")
+clock=instructions
+notes="Timed by a clock that counts the instructions of the emulated host. By the time of day single
+checkpoints there differ by a third, and medians of twenty do not tell an effect of 2 % from none."
 pairs=2 # of "plain watched, watched plain"
 prepare() {
     project "$scratch/project"
