@@ -2,6 +2,8 @@
  * nerdctl, 2.2 or later for checkpoints. */
 #include "steps/client.h"
 
+extern const char script_client_nerdctl_remove[];
+
 static void add_spec(const struct run_container *c, const char *run_id, struct strv *ret)
 {
     strv_push_all(ret, "--name", c->name, "--label", NULL);
@@ -62,7 +64,7 @@ static void resume(const struct run_container *c, struct strv *ret)
 
 static void remove_container(const char *space, const char *name, struct strv *ret)
 {
-    strv_push_all(ret, "nerdctl", "--namespace", space, "rm", "--force", "--volumes", name, NULL);
+    strv_push_all(ret, "sh", "-c", script_client_nerdctl_remove, "sh", space, name, NULL);
 }
 
 static void list(const char *space, const char *run_id, struct strv *ret)

@@ -116,6 +116,27 @@ for client in nerdctl ctr; do
     does_not_start "no such command" $client no-such-command
 done
 
+# --- a shim that dies while it starts its task -------------------------------------------------------
+# What nerdctl has the log written by waits for that task for ever, unless it is ended too.
+if has_nerdctl; then
+    workflow 'container: {image: busybox, client: nerdctl, runtime: io.containerd.runc.v2}'
+    "$kataloop" run >out 2>err </dev/null &
+    pid=$!
+    # shellcheck disable=SC2016 # for sh there
+    ok "a shim that dies: its task is being made" wait_on_host 60 sh -c \
+        'runc=$(pgrep -of "^[^ ]*runc .* create ") && kill -STOP "$runc" &&
+        shim=$(ps -o ppid= -p "$runc") && kill -KILL $shim "$runc"'
+    ok "a shim that dies: somebody waits to write its log" wait_on_host 5 pgrep -f "[_]NERDCTL_INTERNAL_LOGGING"
+    status=0
+    wait "$pid" || status=$?
+    out=$(<out) err=$(<err)
+    failed "a shim that dies" 'the container does not start'
+    is "a shim that dies: no container is left" "$(on_host ctr containers ls -q)" ""
+    ok "a shim that dies: nobody waits to write its log" wait_on_host 30 sh -c '! pgrep -f "[_]NERDCTL_INTERNAL_LOGGING"'
+else
+    skip "a shim that dies" "$no_nerdctl"
+fi
+
 # --- a container that cannot be removed --------------------------------------------------------------
 workflow 'container: {image: busybox, client: ctr, runtime: io.containerd.runc.v2}' \
     'run: {command: systemctl stop containerd, become: true}'
