@@ -39,6 +39,8 @@ static const struct {
     {"Unable to interrupt task", "(Operation not permitted)", NULL},
     {"Unable to interrupt task", "(Permission denied)", NULL},
     {"Unseizable non-zombie", NULL, "err -1/4"},
+    {"Unable to ptrace the child", "Operation not permitted", NULL}, /* a trial, when it starts */
+    {"Unable to ptrace the child", "Permission denied", NULL},
     {"suspending seccomp failed", "Operation not permitted", NULL},
     {"CRIU needs to have the CAP_SYS_ADMIN", NULL, NULL},
 };
@@ -231,12 +233,36 @@ struct reason {
     const char *remedy, *command;
 };
 
+/* Root's programs have all capabilities of the bounding set, whatever their parent had, unless it
+ * runs with no_new_privs (capabilities(7)). Does the CRIU of `p` have this one, as far as that? */
+static bool root_has_cap(const struct scene *s, const struct process *p, int bit)
+{
+    const char *uids = item_value(bundle_find(s->bundle, "/proc/%d/status", p->pid), "Uid", NULL);
+    int effective;
+    return uids && sscanf(uids, "%*d %d", &effective) == 1 && effective == 0 &&
+           ((p->cap_bnd >> bit) & 1);
+}
+
+/* Does no_new_privs alone keep CAP_SYS_PTRACE from it? */
+static bool is_kept_from_it(const struct scene *s, const struct process *p)
+{
+    return p && p->no_new_privs == 1 && !has_cap(p, CAP_SYS_PTRACE_BIT) &&
+           root_has_cap(s, p, CAP_SYS_PTRACE_BIT);
+}
+
+/* Does CRIU have the capability, by what is known of itself or of what started it? */
+static bool criu_has_cap(const struct scene *s, const struct process *p, int bit)
+{
+    return has_cap(p, bit) || (p != s->criu && p->no_new_privs == 0 && root_has_cap(s, p, bit));
+}
+
 static bool find_yama(const struct scene *s, const struct process *p, struct reason *ret)
 {
     const struct bundle_item *item = bundle_find(s->bundle, "/proc/sys/kernel/yama/ptrace_scope");
     const char *scope = item_line(item, 0);
     bool none = scope && strcmp(scope, "3") == 0;
-    bool admin = scope && strcmp(scope, "2") == 0 && (!p || !has_cap(p, CAP_SYS_PTRACE_BIT));
+    bool admin = scope && strcmp(scope, "2") == 0 && !is_kept_from_it(s, p) &&
+                 (!p || !criu_has_cap(s, p, CAP_SYS_PTRACE_BIT));
     if (!none && !admin)
         return false;
     *ret = (struct reason){
@@ -260,7 +286,7 @@ static bool find_yama(const struct scene *s, const struct process *p, struct rea
 
 static bool find_capability(const struct scene *s, const struct process *p, struct reason *ret)
 {
-    if (!p || has_cap(p, CAP_SYS_PTRACE_BIT))
+    if (!p || criu_has_cap(s, p, CAP_SYS_PTRACE_BIT) || is_kept_from_it(s, p))
         return false;
     *ret = (struct reason){
         .certainty = CERTAIN,
@@ -277,7 +303,8 @@ static bool find_capability(const struct scene *s, const struct process *p, stru
 
 static bool find_admin(const struct scene *s, const struct process *p, struct reason *ret)
 {
-    if (!p || has_cap(p, CAP_SYS_ADMIN_BIT) || has_cap(p, CAP_CHECKPOINT_RESTORE_BIT))
+    if (!p || criu_has_cap(s, p, CAP_SYS_ADMIN_BIT) ||
+        criu_has_cap(s, p, CAP_CHECKPOINT_RESTORE_BIT))
         return false;
     *ret = (struct reason){
         .certainty = CERTAIN,
@@ -309,12 +336,16 @@ static bool find_no_new_privs(const struct scene *s, const struct process *p, st
 {
     if (!p || p->no_new_privs != 1)
         return false;
+    bool kept = is_kept_from_it(s, p);
     *ret = (struct reason){
-        .certainty = POSSIBLE,
+        .certainty = kept ? CERTAIN : POSSIBLE,
         .title =
-            xasprintf("%s (process %d) runs with no_new_privs: a criu with file capabilities or "
-                      "set-user-id does not get them",
-                      p->name, p->pid),
+            kept ? xasprintf("CRIU does not get CAP_SYS_PTRACE as a program of root's: %s (process "
+                             "%d) runs with no_new_privs",
+                             p->name, p->pid)
+                 : xasprintf("%s (process %d) runs with no_new_privs: a criu with file "
+                             "capabilities or set-user-id does not get them",
+                             p->name, p->pid),
         .at = spot_of(s, p, "status", "NoNewPrivs"),
         .remedy =
             "Start CRIU without no_new_privs (systemd: NoNewPrivileges=no and none of the options "

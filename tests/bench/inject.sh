@@ -9,10 +9,8 @@ figures=(
     "wall|ext4 engine, s|guestfish|ext4|<=0.05"
     "wall|libguestfs engine, s|guestfish|libguestfs|<=0.65"
 )
-clock=instructions
-notes="Timed by a clock that counts the instructions of the emulated host. The appliance of libguestfs runs
-virtualized inside of it; to start it is nearly all of what guestfish and the libguestfs engine take. More
-than half of the ext4 engine's time is SHA-256, of 30 MB."
+notes="The appliance of libguestfs runs virtualized inside of an emulated machine; to start it is nearly all of
+what guestfish and the libguestfs engine take. More than half of the ext4 engine's time is SHA-256, of 30 MB."
 there=/var/tmp/bench-inject
 prepare() {
     on_host sh -c "rm -rf $there; mkdir $there && cat >$there/guestimg && chmod 0755 $there/guestimg" <"$guestimg"
@@ -37,7 +35,7 @@ measure() {
     esac
     sample wall "$took"
 }
-# timed_there COMMAND…: `timed`, by the lab's own clock.
+# timed_there COMMAND…: `timed`, there, where no login is in it.
 timed_there() {
     # shellcheck disable=SC2016 # for bash there
     took=$(on_host bash -c 'start=$EPOCHREALTIME; "$@" >/var/tmp/bench-inject/said 2>&1 || { cat /var/tmp/bench-inject/said >&2; exit 1; }

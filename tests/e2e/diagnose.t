@@ -53,12 +53,16 @@ tracer() {
         perl -e 'syscall(101, 0x4206, 0 + shift, 0, 0) == 0 or die; sleep 120' "$pid"
     until_true grep -q '^TracerPid:.*[1-9]' "/proc/$pid/status"
 }
-# A system call that the agent, and so its CRIU, may not do.
-forbid() {
+# agent_setting LINE…: of its service.
+agent_setting() {
     mkdir $drop_in
-    printf '%s\n' '[Service]' "SystemCallFilter=~$1" SystemCallErrorNumber=EPERM >$drop_in/forbid.conf
+    printf '%s\n' '[Service]' "$@" >$drop_in/plant.conf
     systemctl daemon-reload
 }
+# A system call that the agent, and so its CRIU, may not do.
+forbid() { agent_setting "SystemCallFilter=~$1" SystemCallErrorNumber=EPERM; }
+# No program that it starts may have more than it has.
+no_new_privs() { agent_setting NoNewPrivileges=yes; }
 # A kernel that lacks a module.
 no_module() {
     mkdir -p /run/modprobe.d
@@ -140,6 +144,15 @@ planted() {
     found "$1" "$2"
 }
 
+# dumped NAME COMMANDS: this CRIU manages all the same, so nothing is accused; how it is where that
+# fails is in tests/bundles.
+dumped() {
+    wanted "$1" || return 0
+    ok "$1: dumped" lab_do "$2 && until_true ended && log_says 'finished successfully'"
+    run "$kataloop" diagnose planted --host lab --json -o "$scratch/last.evidence"
+    has "$1: nothing is found" "$out" '"findings":[]'
+}
+
 if wanted "no --freeze-cgroup"; then
     ok "healthy: a checkpoint succeeds" lab_do 'fresh && checkpoint "" && until_true ended && log_says finished'
     run "$kataloop" diagnose planted --host lab --json -o "$scratch/healthy.evidence"
@@ -162,6 +175,11 @@ planted "ptrace forbidden by a seccomp filter" ptrace-forbidden \
     'again && forbid ptrace && checkpoint stay && until_true gone'
 wanted "ptrace forbidden by a seccomp filter" &&
     has "ptrace forbidden by a seccomp filter: by name" "$out" 'is under a seccomp filter, which may forbid ptrace'
+planted "ptrace forbidden by no_new_privs" ptrace-forbidden \
+    'again && no_new_privs && checkpoint reduced && until_true gone'
+wanted "ptrace forbidden by no_new_privs" &&
+    has "ptrace forbidden by no_new_privs: by name" "$out" 'CRIU does not get CAP_SYS_PTRACE'
+dumped "an agent with fewer capabilities" 'again && checkpoint reduced'
 planted "no iptables-restore" network-lock 'again && checkpoint no-iptables && until_true ended'
 planted "a full file system" no-space 'again && checkpoint full && until_true ended'
 planted "a read-only file system" no-space 'again && checkpoint read-only && until_true ended'
@@ -183,14 +201,6 @@ planted "a volume of the host" unsupported 'mkdir -p /root/shared &&
 planted "a volume that follows the host" unsupported 'mkdir -p /root/shared &&
     fresh --mount type=bind,src=/root/shared,dst=/shared,options=rbind:rw && checkpoint "" && until_true ended'
 planted "a pause that nobody ends" left-frozen 'fresh && ctr tasks pause $name'
-# dumped NAME COMMANDS: this CRIU manages all the same, so nothing is accused; how it is where that
-# fails is in tests/bundles.
-dumped() {
-    wanted "$1" || return 0
-    ok "$1: dumped" lab_do "$2 && until_true ended && log_says 'finished successfully'"
-    run "$kataloop" diagnose planted --host lab --json -o "$scratch/last.evidence"
-    has "$1: nothing is found" "$out" '"findings":[]'
-}
 dumped "a stopped process" 'fresh && checkpoint stopped'
 dumped "an agent without standard streams" 'fresh && checkpoint closed-streams'
 dumped "an agent that blocks SIGCHLD" 'again && checkpoint sigchld-blocked'

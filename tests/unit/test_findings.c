@@ -296,6 +296,8 @@ static void one_cause_is_one_finding(void **state)
         {"kernel-options.no-diag-own-network.evidence", CERTAIN},
         {"kernel-options.udp-lite.evidence", CERTAIN},
         {"no-space.client.evidence", CERTAIN},
+        {"ptrace-forbidden.lab-no-new-privs.evidence", CERTAIN},
+        {"ptrace-forbidden.no-new-privs-root.evidence", CERTAIN},
         {"ptrace-forbidden.selinux.evidence", LIKELY},
         {"traced.child.evidence", CERTAIN},
         {"uninterruptible.fuse.evidence", CERTAIN},
@@ -361,6 +363,23 @@ static void yama_is_to_be_off_where_the_capability_is_not_given(void **state)
         if (strstr(j.f.items[i].title, "Yama"))
             assert_string_equal(j.f.items[i].command, "sysctl -w kernel.yama.ptrace_scope=0");
     assert_non_null(strstr(j.f.items[0].title, "Yama"));
+}
+
+/* A program of root's has what its parent gave up, unless no_new_privs says otherwise. */
+static void what_root_gives_up_criu_has_again(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"ptrace-forbidden.capability.evidence", "lacks CAP_SYS_PTRACE"},
+        {"ptrace-forbidden.no-new-privs.evidence", "criu with file capabilities"},
+        {"ptrace-forbidden.no-new-privs-root.evidence", "CRIU does not get CAP_SYS_PTRACE"},
+        {"ptrace-forbidden.reduced-root.evidence", "the bundle does not show by what"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_judged struct judged j = JUDGED_INIT;
+        judge_file(cases[i][0], &j);
+        assert_non_null(strstr(j.f.items[0].title, cases[i][1]));
+    }
 }
 
 /* Its number may be somebody else's by now. */
@@ -755,6 +774,7 @@ int main(void)
         cmocka_unit_test(what_criu_says_has_its_own_remedy),
         cmocka_unit_test(what_iptables_says_itself_is_shown),
         cmocka_unit_test(yama_is_to_be_off_where_the_capability_is_not_given),
+        cmocka_unit_test(what_root_gives_up_criu_has_again),
         cmocka_unit_test(a_tracer_that_was_not_seen_is_not_to_be_killed),
         cmocka_unit_test(a_folder_that_hangs_is_unusual),
         cmocka_unit_test(a_tracer_of_the_container_is_not_to_be_killed),

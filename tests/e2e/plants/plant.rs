@@ -42,12 +42,16 @@ extern "C" {
     fn signal(number: i32, handler: usize) -> usize;
     fn close(descriptor: i32) -> i32;
     fn sigprocmask(how: i32, set: *const u64, old: *mut u64) -> i32;
+    fn capget(header: *mut [u32; 2], data: *mut [[u32; 3]; 2]) -> i32;
+    fn capset(header: *mut [u32; 2], data: *const [[u32; 3]; 2]) -> i32;
 }
 
 // As x86 numbers them.
 const SIGCHLD: i32 = 17;
 const SIG_IGN: usize = 1;
 const SIG_BLOCK: i32 = 0;
+const CAPABILITY_VERSION_3: u32 = 0x2008_0522;
+const CAP_SYS_PTRACE: u32 = 19;
 
 fn ignore_sigchld() {
     unsafe { signal(SIGCHLD, SIG_IGN) };
@@ -65,7 +69,16 @@ fn close_streams() {
     });
 }
 
-const PLANTS: [Plant; 17] = [
+/// Root's programs have all capabilities again, but for one that may not gain any (no_new_privs).
+fn drop_sys_ptrace() {
+    let mut header = [CAPABILITY_VERSION_3, 0]; // of this process
+    let mut data = [[0u32; 3]; 2]; // effective, permitted and inheritable, 32 bits of each
+    assert_eq!(unsafe { capget(&mut header, &mut data) }, 0);
+    data[0].iter_mut().for_each(|set| *set &= !(1 << CAP_SYS_PTRACE));
+    assert_eq!(unsafe { capset(&mut header, &data) }, 0);
+}
+
+const PLANTS: [Plant; 18] = [
     Plant { name: "no-freeze-cgroup", freeze_cgroup: false, ..HEALTHY },
     // In the target's cgroup as soon as it is CRIU: it freezes with it.
     Plant {
@@ -84,6 +97,13 @@ const PLANTS: [Plant; 17] = [
         name: "no-capability",
         before: "echo 2 >/proc/sys/kernel/yama/ptrace_scope",
         script: "exec setpriv --bounding-set -sys_ptrace --inh-caps -sys_ptrace criu \"$@\"",
+        ..HEALTHY
+    },
+    Plant {
+        name: "reduced",
+        before: "echo 2 >/proc/sys/kernel/yama/ptrace_scope",
+        agent: Some(drop_sys_ptrace),
+        stay: true,
         ..HEALTHY
     },
     Plant { name: "no-wait", script: "exec criu \"$@\"", no_wait: true, ..HEALTHY },
