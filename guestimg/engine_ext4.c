@@ -295,6 +295,23 @@ static int no_space(struct ext4 *e, const struct image_put *put, struct error *e
     return engine_no_room(put, free_bytes, err);
 }
 
+static blk64_t blocks_of(const struct ext4 *e, int64_t size)
+{
+    return ((blk64_t)size + e->fs->blocksize - 1) / e->fs->blocksize;
+}
+
+/* All its blocks at once: one by one, the inode would be written again for each of them. */
+static int reserve(struct ext4 *e, ext2_ino_t ino, const struct image_put *put, struct error *err)
+{
+    blk64_t blocks = blocks_of(e, put->size);
+    if (blocks == 0 || !ext2fs_has_feature_extents(e->fs->super))
+        return 0;
+    errcode_t rc = ext2fs_fallocate(e->fs, EXT2_FALLOCATE_FORCE_INIT, ino, NULL, ~0ULL, 0, blocks);
+    return rc == EXT2_ET_BLOCK_ALLOC_FAIL ? no_space(e, put, err)
+           : rc                           ? ext4_error(rc, err, "making room for", put->destination)
+                                          : 0;
+}
+
 static int write_content(struct ext4 *e, ext2_ino_t ino, const struct image_put *put,
                          struct error *err)
 {
@@ -306,6 +323,7 @@ static int write_content(struct ext4 *e, ext2_ino_t ino, const struct image_put 
     if (rc)
         return ext4_error(rc, err, "opening", put->destination);
     cleanup_free char *chunk = xmalloc(CHUNK);
+    int64_t size = 0;
     int result = 0;
     while (result == 0) {
         ssize_t n = read(fd, chunk, CHUNK);
@@ -315,6 +333,7 @@ static int write_content(struct ext4 *e, ext2_ino_t ino, const struct image_put 
             result = error_set_errno(err, errno, "reading `%s`", put->source);
         if (n <= 0)
             break;
+        size += n;
         for (unsigned int done = 0, wrote = 0; done < (unsigned int)n && !rc; done += wrote)
             rc = ext2fs_file_write(file, chunk + done, (unsigned int)n - done, &wrote);
         if (rc)
@@ -323,6 +342,9 @@ static int write_content(struct ext4 *e, ext2_ino_t ino, const struct image_put 
                          : ext4_error(rc, err, "writing", put->destination);
     }
     rc = ext2fs_file_close(file);
+    /* The source may have become shorter, which who reads it back will tell. */
+    if (!rc && result == 0 && size < put->size)
+        rc = ext2fs_punch(e->fs, ino, NULL, NULL, blocks_of(e, size), ~0ULL);
     return result < 0 ? -1 : rc ? ext4_error(rc, err, "writing", put->destination) : 0;
 }
 
@@ -375,6 +397,8 @@ static int ext4_put(void *self, const struct image_put *put, struct error *err)
     int64_t needed = put->size + (int64_t)e->fs->blocksize;
     if ((int64_t)ext2fs_free_blocks_count(e->fs->super) * (int64_t)e->fs->blocksize < needed)
         return no_space(e, put, err);
+    if (reserve(e, ino, put, err) < 0)
+        return -1;
     return write_content(e, ino, put, err) < 0 ? -1 : set_attributes(e, ino, put, is_new, err);
 }
 

@@ -36,3 +36,10 @@ exits "an interrupted one" 143
 is "says nothing" "$err" ""
 ok "does not go on" not grep "went on" "$scratch/cache/build.log"
 is "and leaves nothing" "$(find "$scratch/cache" -name 'building*')" ""
+
+LAB_CLOCK=sun run "$scratch/lab/lab" status
+exits "a clock that there is not" 1
+has "is said" "$err" "lab: there is no clock \`sun\`"
+LAB_CLOCK=sun run "$scratch/lab/lab" --help
+exits "help is there with it all the same" 0
+has "and names the clocks" "$out" "LAB_CLOCK=instructions"
