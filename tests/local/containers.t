@@ -169,6 +169,12 @@ ok "they do" test -s "$kept/images/pages"
 has "CRIU's log is among the run's files" "$(<"$KATALOOP_STATE_DIR/runs/latest/artifacts/criu-dump.log")" \
     " $kept/work/dump.log" "of it"
 rm -r "$kept"
+echo : >"$scratch/checkpoint"
+run "$kataloop" run
+exits "a checkpoint that leaves nothing to keep" 1
+has "says so" "$err" "there is nothing to keep: no images are in /var/tmp/kataloop-" "containerd has none of the checkpoint"
+is "and its folder is gone" \
+    "$(find /var/tmp -maxdepth 1 -name "kataloop-*$(readlink "$KATALOOP_STATE_DIR/runs/latest")*")" ""
 
 # The name of a checkpoint's folder can be known on the host.
 workflow 'run: mkdir "/var/tmp/kataloop-$(readlink "$KATALOOP_STATE_DIR/runs/latest")-2"' "$nerdctl" 'checkpoint: true'
