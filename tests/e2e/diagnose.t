@@ -32,8 +32,9 @@ until_true() {
 }
 ended() { ! systemctl is-active -q planted-client; }
 stuck() { tail -n 1 "$(log)" 2>/dev/null | grep -q 'Parasite syscall_ip' && pidof criu >/dev/null; }
-criu_is() { pid=$(pgrep -x criu) && grep -q "$1" "/proc/$pid/$2"; }
-frozen_criu() { pid=$(pgrep -x criu) && grep -qx "0::$(group)" "/proc/$pid/cgroup" && grep -qx 'frozen 1' "/sys/fs/cgroup$(group)/cgroup.events"; }
+# The oldest of them: CRIU tries what the kernel can do with a child of its own.
+criu_is() { pid=$(pgrep -ox criu) && grep -q "$1" "/proc/$pid/$2"; }
+frozen_criu() { pid=$(pgrep -ox criu) && grep -qx "0::$(group)" "/proc/$pid/cgroup" && grep -qx 'frozen 1' "/sys/fs/cgroup$(group)/cgroup.events"; }
 early() {
     for pid in $(cat "/sys/fs/cgroup$(group)/cgroup.procs"); do
         [ "$(awk '$1 == "NSpid:" { print NF }' "/proc/$pid/status")" = 2 ] &&
