@@ -9,6 +9,14 @@ edited=src/agent/rustjail/src/container.rs
 prepare_rounds() {
     time_clients
     project "$scratch/project"
+    cat >>kataloop.yaml <<'YAML'
+  by-ctr:
+    host: lab
+    steps:
+      - recipe: full-loop
+        repeat: 2
+        with: {stall_after: 40s, client: ctr}
+YAML
     edit_agent
     # Neither side's first round counts: guestimg is sent, guestfish is read from the disk, the emulated
     # machine has to warm up.
@@ -74,9 +82,10 @@ checkpoint_by_hand() {
     stage checkpoint "${on_lab[@]}" "${2:-} sudo nerdctl checkpoint create test-checkpoint $1"
 }
 
+# by_kataloop WORKFLOW
 by_kataloop() {
     began
-    stage whole "$bench" peak "$scratch/peak" "$kataloop" run --json
+    stage whole "$bench" peak "$scratch/peak" "$kataloop" run --json "$1"
     spent[inject]=$(python3 "$here/step_time.py" inject <"$scratch/said")
 }
 
@@ -101,7 +110,11 @@ criu_time() {
 }
 
 measure_round() {
-    if [ "$1" = "by hand" ]; then by_hand; else by_kataloop; fi
+    case $1 in
+    "by hand") by_hand ;;
+    *", ctr") by_kataloop by-ctr ;;
+    *) by_kataloop loop ;;
+    esac
     local compiler criu alike
     compiler=$(compiler_time) criu=$(criu_time)
     alike=$(minus "$(clients_time)" "-${compiler:-0}")

@@ -212,7 +212,8 @@ else
     skip "a terminal" "$no_nerdctl"
 fi
 planted "a connection" unsupported \
-    'workload="sleep 9999 | nc -lp 99 & until sleep 9999 | nc 127.0.0.1 99; do :; done" fresh && until_true connected && checkpoint "" && until_true ended'
+    'workload="sleep 9999 | nc -lp 99 & until grep -q \":0063 .* 0A \" /proc/net/tcp*; do :; done; sleep 9999 | nc 127.0.0.1 99" fresh &&
+        until_true connected && checkpoint "" && until_true ended'
 
 # --- what only a whole run can see -----------------------------------------------------------------
 
