@@ -4,6 +4,7 @@
 # shellcheck disable=SC2034,SC2154
 title="A command in the guest"
 variants=("kata-runtime exec" vsock)
+notes="The lab's kata-runtime, a small C program, stands in for a large one in Go, which takes longer to start."
 figures=(
     "short|\`kataloop guest exec … -- true\`, s|kata-runtime exec|vsock|<=1"
     "bytes|256 KiB in and out again, s|kata-runtime exec|vsock|<=1"
