@@ -33,7 +33,7 @@ chmod +x "$scratch/bin/ctr"
 cd "$scratch" || exit
 
 dumped=0
-criu dump -v4 --tree "$target" --images-dir "$checkpoint/images" --work-dir "$checkpoint/work" \
+timeout 60 criu dump -v4 --tree "$target" --images-dir "$checkpoint/images" --work-dir "$checkpoint/work" \
     --log-file criu-dump.log --leave-running >said 2>&1 || dumped=$?
 log=$(<"$checkpoint/work/criu-dump.log")
 run "$kataloop" diagnose --host local --json "$id"
