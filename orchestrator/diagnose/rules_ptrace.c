@@ -233,8 +233,8 @@ struct reason {
     const char *remedy, *command;
 };
 
-/* Root's programs have all capabilities of the bounding set, whatever their parent had, unless it
- * runs with no_new_privs (capabilities(7)). Does the CRIU of `p` have this one, as far as that? */
+/* A program of root's has all capabilities of the bounding set, whatever its parent had, unless
+ * that runs with no_new_privs (capabilities(7)). Would one that `p` starts have this one? */
 static bool root_has_cap(const struct scene *s, const struct process *p, int bit)
 {
     const char *uids = item_value(bundle_find(s->bundle, "/proc/%d/status", p->pid), "Uid", NULL);

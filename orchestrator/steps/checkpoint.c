@@ -419,12 +419,13 @@ static int keep_image(struct attempt *a, struct error *err)
     if (exec_check_command(x, &cmd, "keeping the checkpoint in containerd", &r, err) < 0)
         return -1;
     strbuf_rtrim(&r.out);
-    if (r.out.len == 0)
-        return error_set(
-            err, ERR_FAILED,
-            "there is nothing to keep: no images are in %s, and containerd has none of "
-            "the checkpoint",
-            a->folder);
+    if (r.out.len == 0) {
+        error_set(err, ERR_FAILED,
+                  "there is nothing to keep: no images are in %s, and containerd has none of "
+                  "the checkpoint",
+                  a->folder);
+        return error_hint(err, "where does this runtime put them? `keep: false` goes on without");
+    }
     if (exec_note(x, err, "the checkpoint stays on %s as an image of containerd, %s",
                   transport_name(x->host), strbuf_str(&r.out)) < 0)
         return -1;

@@ -10,7 +10,9 @@ figures=(
     "wall|libguestfs engine, s|guestfish|libguestfs|<=0.65"
 )
 notes="The appliance of libguestfs runs virtualized inside of an emulated machine; to start it is nearly all of
-what guestfish and the libguestfs engine take. More than half of the ext4 engine's time is SHA-256, of 30 MB."
+what guestfish and the libguestfs engine take. Nearly half of the ext4 engine's time is SHA-256, of 30 MB.
+Memory that an appliance has freed is written once before each variant: the emulator has to forget what ran
+there."
 there=/var/tmp/bench-inject
 prepare() {
     on_host sh -c "rm -rf $there; mkdir $there && cat >$there/guestimg && chmod 0755 $there/guestimg" <"$guestimg"

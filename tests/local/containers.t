@@ -172,7 +172,8 @@ rm -r "$kept"
 echo : >"$scratch/checkpoint"
 run "$kataloop" run
 exits "a checkpoint that leaves nothing to keep" 1
-has "says so" "$err" "there is nothing to keep: no images are in /var/tmp/kataloop-" "containerd has none of the checkpoint"
+has "says so" "$err" "there is nothing to keep: no images are in /var/tmp/kataloop-" "containerd has none of the checkpoint" \
+    'hint: where does this runtime put them?'
 is "and its folder is gone" \
     "$(find /var/tmp -maxdepth 1 -name "kataloop-*$(readlink "$KATALOOP_STATE_DIR/runs/latest")*")" ""
 
